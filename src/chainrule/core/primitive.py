@@ -1,0 +1,80 @@
+"""A primitive is one operation, with everything the engine will ever need to know of it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import interpreter
+from .type import Array
+
+Rule = Callable[..., Array]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call the laws are tested on: array arguments, options, and the arguments smooth enough for differences."""
+
+    args: tuple[Array, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+    smooth: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One operation.
+
+    `backward` holds one rule per array argument, `(g, y, *args, **params) -> gradient of that argument`, or None where
+    nothing flows. `tangent(tangents, y, *args, **params)` pushes tangents forward (None: that argument is constant).
+    `batch(flags, *args, **params)` applies the operation to arguments whose axis 0, where the flag is set, holds one value
+    per example. `result(*types, **params)` gives the type without computing. `prepare` has the public
+    signature and brings a call into the canonical form `(args, params)` the rules rely on. An optional array is None when
+    it is not given. An operation with several outputs returns a tuple; its type is a list of types.
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    backward: Iterable[Rule | None]
+    tangent: Callable[..., Any]
+    batch: Callable[..., Any]
+    result: Callable[..., Any]
+    samples: Callable[[Generator], list[Sample]]
+    prepare: Callable[..., tuple[tuple[Array, ...], dict[str, Any]]] | None = None
+    body: Callable[..., Any] | None = None  # composites: the same in smaller operations
+    slopes: tuple[Any, ...] | None = None  # elementwise operations: d y / d argument, as numbers or rules (y, *args)
+    tex: str | None = None
+    infix: str | None = None
+    domain: tuple[tuple[float, float], ...] | None = None  # where the laws and the accuracy table look
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.doc)
+        object.__setattr__(self, "__name__", self.name)
+        object.__setattr__(self, "__wrapped__", self.prepare or self.body or self.forward)  # help() shows the signature
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        if self.prepare is not None:
+            args, params = self.prepare(*args, **params)
+        return interpreter.current.get(interpreter.ground).apply(self, args, params)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Each:
+    """The backward rules of an operation that takes any number of arrays: rule i is `rule(i, g, y, *args, **params)`."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return lambda *given, **params: self.rule(i, *given, **params)
+
+    def __iter__(self) -> Any:
+        i = 0
+        while True:
+            yield self[i]
+            i += 1

@@ -1,0 +1,187 @@
+"""Reverse mode: compute and remember how; then visit what was remembered, newest first, and hand gradients back.
+
+The whole idea is `Reverse.sweep`: at each value, the gradient that arrived goes through one rule per argument; where a value
+was used several times, the contributions add. A value is always made after the values it is made of, so creation order is a
+topological order, and its reverse is the order of the sweep.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from contextvars import ContextVar
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from . import interpreter
+from .interpreter import NUMPY, Box, Interpreter, escaped, under
+from .primitive import Primitive
+from .type import Array, Type, typeof
+
+serials = count()
+optimistic: ContextVar[bool] = ContextVar("optimistic", default=False)
+"""While set, products with a local derivative skip the search for 0 x inf; see `Reverse.gradients`."""
+
+
+class Recorded(Box):
+    """A value, and how it was made: `prim` applied to `args` (None for an input)."""
+
+    __slots__ = ("__weakref__", "args", "hooks", "params", "prim", "serial", "value", "values")
+
+    def __init__(self, owner: Interpreter, value: Array, prim: Primitive | None = None, args: tuple[Array, ...] = (),
+                 values: Iterable[Array] = (), params: dict[str, Any] | None = None) -> None:
+        self.owner = owner
+        self.value = value
+        self.prim = prim
+        self.args = args
+        self.values = values  # the arguments as this interpreter's parent sees them
+        self.params = params or {}
+        self.serial = next(serials)
+        self.hooks: list[Callable[[Array], Array | None]] | None = None
+
+    @property
+    def type(self) -> Type:
+        return typeof(self.value)
+
+    def __repr__(self) -> str:
+        return f"<{self.value} being differentiated>"
+
+
+class Parts:
+    """The gradient of an operation with several outputs: one entry for each output that received any."""
+
+    def __init__(self, entries: dict[int, Array]) -> None:
+        self.entries = entries
+
+    def __add__(self, other: Parts) -> Parts:
+        merged = dict(self.entries)
+        for i, g in other.entries.items():
+            merged[i] = merged[i] + g if i in merged else g
+        return Parts(merged)
+
+    def filled(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """One gradient per output, zero where none arrived."""
+        return tuple(self.entries[i] if i in self.entries else np.zeros(*typeof(o)[:2]) for i, o in enumerate(outputs))
+
+
+pick = Primitive(
+    "pick", forward=lambda whole, index: whole[index], result=lambda whole, index: whole[index],
+    backward=(lambda g, y, whole, index: Parts({index: g}),), tangent=lambda t, y, whole, index: t[0][index],
+    batch=lambda flags, whole, index: whole[index], samples=lambda rng: [], tex="{0}_{{{index}}}",
+    doc="One of several outputs of an operation.")
+
+
+class Reverse(Interpreter):
+    """Compute, and remember how."""
+
+    __slots__ = ("hooked",)
+    name = "grad"
+
+    def __init__(self, parent: Interpreter | None = None) -> None:
+        super().__init__(parent)
+        self.hooked = False
+
+    def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
+        values = tuple(self.lower(a) for a in args)
+        out = self.parent.apply(prim, values, params)
+        if any(self.owns(a) and rule for a, rule in zip(args, prim.backward)):
+            return self.record(out, prim, args, values, params)
+        return out
+
+    def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], values: Iterable[Array],
+            params: dict[str, Any]) -> Recorded:
+        return Recorded(self, out, prim, args, values, params)
+
+    def record(self, out: Array, prim: Primitive, args: tuple[Array, ...], values: Iterable[Array],
+               params: dict[str, Any]) -> Array:
+        return self.outputs(self.box(out, prim, args, values, params))
+
+    def outputs(self, box: Recorded) -> Array:
+        """The value as rules see it: a tuple of picks where the operation has several outputs."""
+        if type(box.value) is not tuple:
+            return box
+        return tuple(self.box(o, pick, (box,), (box.value,), {"index": i}) for i, o in enumerate(box.value))
+
+    def lower(self, a: Array) -> Array:
+        """`a` as the parent sees it."""
+        if isinstance(a, Box) and a.owner is self:
+            if self.closed:
+                raise escaped(a, "this operation")
+            return a.value  # type: ignore[attr-defined]
+        return a
+
+    def history(self, root: Recorded) -> list[Recorded]:
+        """Every value behind `root` that can have a gradient, newest first."""
+        seen, stack = {root}, [root]
+        while stack:
+            for a in stack.pop().args:
+                if isinstance(a, Recorded) and a.owner is self and a not in seen:
+                    seen.add(a)
+                    stack.append(a)
+        return sorted(seen, key=lambda x: x.serial, reverse=True)
+
+    def sweep(self, root: Recorded, seed: Array, *, wanted: Container[Recorded] | None = None, create_graph: bool = False,
+              visit: Callable[[Recorded, int, Array], None] | None = None) -> dict[Recorded, Array]:
+        """The gradient of `seed . root` in the inputs behind `root` and in the `wanted` values (None: in all).
+
+        With `create_graph` the sweep itself is recorded, and can be differentiated. `visit(x, i, d)` is told of each
+        contribution `d` that flows from `x` into its argument number `i`.
+        """
+        gradients = {root: seed}
+        with under(self if create_graph else self.parent), np.errstate(all="ignore"):
+            for x in self.history(root):
+                if x not in gradients:
+                    continue
+                if x.hooks:
+                    gradients[x] = hooked(x, gradients[x])
+                if x.prim is None:
+                    continue
+                g = gradients[x] if wanted is None or x in wanted else gradients.pop(x)
+                y, values = (self.outputs(x), x.args) if create_graph else (x.value, x.values)
+                if type(g) is Parts:
+                    g = g.filled(x.value)
+                i = 0
+                for a, rule in zip(x.args, x.prim.backward):
+                    if rule is not None and isinstance(a, Recorded) and a.owner is self:
+                        d = rule(g, y, *values, **x.params)
+                        if visit is not None:
+                            visit(x, i, d)
+                        gradients[a] = gradients[a] + d if a in gradients else d
+                    i += 1
+        return gradients
+
+    def gradients(self, root: Recorded, seed: Array, wanted: Container[Recorded] = (), *,
+                  create_graph: bool = False) -> dict[Recorded, Array]:
+        """Like `sweep`, and fast where it can be.
+
+        Zero times infinity is zero in a sweep: a value that does not matter stays without influence behind an infinite slope.
+        Looking for such products at every step would cost as much as the step. So the sweep first runs without looking;
+        only if a NaN comes out does it run again, looking. (Where hooks might be called twice, it looks at once.)
+        """
+        hurry = (self.parent is NUMPY or self.parent is interpreter.ground) and not self.hooked
+        if hurry:
+            token = optimistic.set(True)
+            try:
+                found = self.sweep(root, seed, wanted=wanted, create_graph=create_graph)
+            finally:
+                optimistic.reset(token)
+            if not any(map(has_nan, found.values())):
+                return found
+        return self.sweep(root, seed, wanted=wanted, create_graph=create_graph)
+
+
+def hooked(x: Recorded, g: Array) -> Array:
+    """The gradient after the hooks of `x` have seen it, and perhaps replaced it."""
+    for hook in x.hooks or ():
+        replaced = hook(g)
+        g = g if replaced is None else replaced
+    return g
+
+
+def has_nan(g: Array) -> bool:
+    """Whether any element is NaN: a sum of squares is NaN exactly then."""
+    while isinstance(g, Box):
+        g = getattr(g, "value", 0.0)
+    flat = np.asarray(g)
+    norm = np.vdot(flat, flat)
+    return bool(norm != norm)

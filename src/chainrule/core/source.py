@@ -1,0 +1,38 @@
+"""A source line is where in the user's own code something happened."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+
+PACKAGE = str(Path(__file__).parent.parent)
+own: dict[str, bool] = {}  # file name -> is it one of chainrule's own?
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is part of chainrule."""
+    if filename not in own:
+        own[filename] = filename.startswith(PACKAGE)
+    return own[filename]
+
+
+def user_frame(depth: int = 1) -> FrameType:
+    """The innermost frame, from `depth` callers up, that is not chainrule's own."""
+    frame = sys._getframe(depth + 1)
+    while frame.f_back is not None and is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def user_line() -> str:
+    """`file:line` of the user's code that is running."""
+    frame = user_frame()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def line_of(code: CodeType, instruction: int) -> str:
+    """`file:line` of an instruction; kept as two numbers until somebody asks, because most are never asked for."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return f"{code.co_filename}:{line}"
+    return f"{code.co_filename}:{code.co_firstlineno}"

@@ -1,0 +1,46 @@
+"""A cut is a place where a value left the graph, so that no gradient comes back through it."""
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from chainrule.core.reverse import Recorded
+from chainrule.core.source import user_line
+
+
+class Cut(NamedTuple):
+    """What cut, where in the user's code, and the value on the far side, as long as somebody else keeps it."""
+
+    kind: str
+    line: str
+    label: str
+    source: weakref.ref[Recorded]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.label} at {self.line}"
+
+
+copies: deque[Cut] = deque(maxlen=16)
+"""The latest values read out as NumPy arrays or Python numbers: what is computed from those is not recorded."""
+
+
+def cut(kind: str, source: Any) -> Cut:
+    """Note that `source` is cut off here, by the user's line that is running."""
+    return Cut(kind, user_line(), source.label, weakref.ref(source))
+
+
+def note_copy(kind: str, source: Any) -> None:
+    copies.append(cut(kind, source))
+
+
+def told(cuts: Iterable[Cut], leads_to: Callable[[Recorded], bool] = lambda source: False) -> str:
+    """The cuts as a sentence; where some are known to lead to the value asked for, only those."""
+    found = list(cuts)
+    sure = [c for c in found if (source := c.source()) is not None and leads_to(source)]
+    lines = list(dict.fromkeys(map(str, sure or found)))
+    if not lines:
+        return ""
+    more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
+    return f" The path was cut by {'; by '.join(lines[:3])}{more}."

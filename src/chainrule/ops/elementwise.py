@@ -1,0 +1,90 @@
+"""An elementwise operation acts on each element alone: its derivative is one slope per argument, and arguments broadcast."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.primitive import Primitive, Rule, Sample
+from chainrule.core.type import Array, Type, broadcast
+from chainrule.errors import DTypeError
+
+from .broadcasting import align, chain, like, unbroadcast
+from .families import Declaration, Samples, Slope, composite, primitive
+
+
+def elementwise(*slopes: Slope, samples: Samples | None = None, tex: str | None = None,
+                infix: str | None = None, domain: Any = (-3.0, 3.0)) -> Declaration:
+    """An operation on each element alone; `slopes[i]` is its local derivative in argument i.
+
+    A slope is a number, a rule `(y, *args)` in engine operations, or None where nothing flows. Arguments broadcast.
+    `domain` is the interval (one for all arguments, or one each) from which samples are drawn.
+    """
+    domains = domain if isinstance(domain[0], tuple) else (domain,) * len(slopes)
+
+    def declare(forward: Callable[..., Any]) -> Primitive:
+        make = primitive(
+            backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
+            result=lambda *types, **params: elementwise_type(forward, *types, **params),
+            batch=lambda flags, *args, **params: prim(*align(flags, args), **params),
+            samples=samples or in_domains(domains), tex=tex, infix=infix, slopes=slopes, domain=domains)
+        prim = make(forward)
+        return prim
+    return declare
+
+
+def in_domains(domains: tuple[tuple[float, float], ...]) -> Samples:
+    shapes = ((3, 4), (4,), (3, 1))
+    return lambda rng: [Sample(tuple(rng.uniform(*d, s) for d, s in zip(domains, shapes)))]
+
+
+def slope_rule(i: int, slope: Slope) -> Rule | None:
+    """The backward rule of a slope: the arriving gradient times it, summed to the shape of the argument."""
+    if slope is None:
+        return None
+    if not callable(slope):
+        if slope == 1:
+            return lambda g, y, *args, **params: unbroadcast(g, args[i])
+        return lambda g, y, *args, **params: unbroadcast(g * slope, args[i])
+    return lambda g, y, *args, **params: unbroadcast(chain(g, slope(y, *args, **params)), args[i])
+
+
+def slope_tangent(slopes: tuple[Slope, ...]) -> Callable[..., Any]:
+    """The tangent: each argument's tangent times its slope, added up, in the shape of the result."""
+    def tangent(tangents: list[Array | None], y: Array, *args: Array, **params: Any) -> Array:
+        total: Array = None
+        for t, slope in zip(tangents, slopes):
+            if t is not None and slope is not None:
+                s = slope(y, *args, **params) if callable(slope) else slope
+                d = t if not callable(slope) and slope == 1 else chain(t, s)
+                total = d if total is None else total + d
+        return like(total, y)
+    return tangent
+
+
+@lru_cache(maxsize=4096)
+def elementwise_dtype(forward: Callable[..., Any], examples: tuple[Any, ...], params: tuple[Any, ...]) -> np.dtype[Any]:
+    made = [e if not isinstance(e, np.dtype) else np.empty((0,), e) for e in examples]
+    with np.errstate(all="ignore"):
+        return np.asarray(forward(*made, **dict(params))).dtype
+
+
+def elementwise_type(forward: Callable[..., Any], *types: Type | None, **params: Any) -> Type:
+    """Shapes broadcast; the dtype is what NumPy makes of empty arrays of these dtypes."""
+    known = [t for t in types if t is not None]
+    examples = tuple(None if t is None else (t.example() if t.weak else t.dtype) for t in types)
+    try:
+        dtype = elementwise_dtype(forward, examples, tuple(params.items()))
+    except TypeError:
+        raise DTypeError(f"{forward.__name__} has no meaning for {' and '.join(map(str, known))}.") from None
+    return Type(broadcast(forward.__name__, *known), dtype)
+
+
+def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samples: Samples | None = None) -> Declaration:
+    """An elementwise composite: a body of smaller operations that opens it, and slopes that are simpler or more accurate."""
+    domains = domain if isinstance(domain[0], tuple) else (domain,) * len(slopes)
+    return composite(
+        backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
+        samples=samples or in_domains(domains), tex=tex, slopes=slopes, domain=domains)

@@ -1,0 +1,302 @@
+"""A tensor is the NumPy-like face of a recorded value: data, how it was made, and its gradient once there is one."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+import chainrule.ops.face  # noqa: F401  puts operators and methods on every box
+
+from chainrule.core.interpreter import NUMPY, under
+from chainrule.core.reverse import Recorded
+from chainrule.core.source import line_of
+from chainrule.core.type import Array, is_float
+from chainrule.errors import ArgumentError, DTypeError, ImmutableError
+
+from . import eager
+from .cuts import Cut
+from .eager import EAGER, Contribution, Memo
+
+
+class Tensor(Recorded):
+    """An array that knows how it was made.
+
+    Make one with `cr.tensor(data, requires_grad=True, name="w")`. Values are immutable: operations give new tensors.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor([2.0, -3.0], requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    tensor([ 4., -6.])
+    """
+
+    __slots__ = ("code", "instruction", "memo")
+    code: CodeType | None
+    instruction: int
+    memo: Memo | None
+
+    # ---------------------------------------------------------------- what it is
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor, or through it."""
+        return self.owner is EAGER
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed from tensors that require gradients."""
+        return self.prim is None
+
+    @property
+    def name(self) -> str | None:
+        return self.memo.name if self.memo else None
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self.remember().name = name
+
+    @property
+    def label(self) -> str:
+        """How messages call it: its name, or its type and the operation that made it."""
+        made = f" from {self.prim.name}" if self.prim else ""
+        return f"{self.name!r} ({self.type}{made})" if self.name else f"{self.type}{made}"
+
+    @property
+    def line(self) -> str | None:
+        """`file:line` of the user's code that computed it."""
+        return line_of(self.code, self.instruction) if self.code else None
+
+    @property
+    def cut(self) -> Cut | None:
+        """The place where it was cut from the graph, if it was."""
+        return self.memo.cut if self.memo else None
+
+    def remember(self) -> Memo:
+        """The notes on this tensor, begun if there are none."""
+        if self.memo is None:
+            self.memo = Memo()
+        return self.memo
+
+    # ---------------------------------------------------------------- data
+    @property
+    def data(self) -> Tensor:
+        """The same values without the history. On a leaf, assigning gives it new values of the same shape and dtype;
+        what was computed from the old ones keeps them."""
+        return eager.constant(self.value)
+
+    @data.setter
+    def data(self, value: Array) -> None:
+        if self.prim is not None:
+            raise ImmutableError(f"{self.label} was computed, so its values follow from others. Assign to the leaf they "
+                                 "come from, or make a new tensor with cr.tensor(values).")
+        new = np.asarray(value.value if isinstance(value, Tensor) else value, dtype=self.dtype)
+        if new.shape != self.shape:
+            raise ArgumentError(f"{self.label}: new values of shape {new.shape} do not fit; the shape of a tensor is fixed.")
+        self.value = new
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as a read-only NumPy array, without a copy; what is computed from it is not recorded."""
+        if self.owner is EAGER:
+            eager.note_copy("numpy()", self)
+        view = np.asarray(self.value).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The one value as a Python number."""
+        if self.size != 1:
+            raise ArgumentError(f"item: {self.label} has {self.size} elements, not one. Index it first, or use .tolist().")
+        return self.concrete("item()").item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.concrete("tolist()").tolist()
+
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        if self.owner is EAGER:
+            eager.note_copy(use, self)
+        return np.asarray(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        view = self.numpy()
+        return np.array(view, dtype=dtype) if copy or dtype not in (None, view.dtype) else view
+
+    def __dlpack__(self, **options: Any) -> Any:
+        # a copy: the consumer may write, and a value somebody saved for a sweep must not change
+        return np.array(self.value).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        return np.empty(()).__dlpack_device__()
+
+    # ---------------------------------------------------------------- gradients
+    def backward(self, gradient: Array | None = None, *, create_graph: bool = False, retain_graph: bool | None = None,
+                 inputs: Any = None) -> None:
+        """Sweep back from this tensor and add the gradients to `.grad` of every leaf behind it.
+
+        `gradient` weighs the elements, in the shape of this tensor; a tensor of one element needs none. With
+        `create_graph` the gradients can be differentiated again. `inputs` restricts the sweep's result to these tensors.
+        A graph lives as long as its values do, so it can be swept any number of times; `retain_graph` is accepted for
+        PyTorch's sake and changes nothing.
+
+        Raises NonScalarError, NoPathError, ShapeError.
+        """
+        eager.backward(self, gradient, create_graph=create_graph, inputs=inputs)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The sum of the gradients of all sweeps so far, or None before the first.
+
+        Of an intermediate value too, without having asked before the sweep, as long as the loss is still referenced.
+        """
+        return eager.gradient_of(self)
+
+    @grad.setter
+    def grad(self, value: Array | None) -> None:
+        eager.set_gradient(self, value)
+
+    @property
+    def grad_by_sweep(self) -> list[Contribution]:
+        """What each sweep contributed to `.grad`, oldest first: its number, its root, its gradient."""
+        return eager.contributions(self)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate value at each sweep, even when the loss is dropped afterwards."""
+        self.remember().retain = True
+
+    def register_hook(self, hook: Callable[[Tensor], Array | None]) -> Handle:
+        """Call `hook(gradient)` at each sweep, when this tensor's gradient is complete; what it returns replaces it."""
+        return Handle(self, hook)
+
+    def detach(self) -> Tensor:
+        """The same values, cut from the graph: no gradient flows back through the result."""
+        return eager.detached(self, "detach()")
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Mark (or unmark) this leaf as one that wants gradients."""
+        if self.prim is not None:
+            raise ArgumentError(f"requires_grad_: {self.label} was computed; only a leaf can be marked. Use .detach() first.")
+        if requires_grad:
+            must_be_float(self.dtype, "requires_grad_")
+        self.owner = EAGER if requires_grad else NUMPY
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.prim is not None:
+            raise ArgumentError(f"copy.deepcopy: {self.label} was computed, and a copy would lose its history. Use .detach() first.")
+        copied = tensor(self.value, requires_grad=self.requires_grad, name=self.name)
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (np.asarray(self.value), self.requires_grad and self.is_leaf, self.name)
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.prim is not None:
+            notes.append(f"from={self.prim.name}")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        if self.name:
+            notes.append(f"name={self.name!r}")
+        return f"tensor({', '.join([body, *notes])})"
+
+
+class Handle:
+    """A registered hook; `remove()` takes it off again."""
+
+    def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Array | None]) -> None:
+        if not tensor.requires_grad:
+            raise ArgumentError(f"register_hook: {tensor.label} does not require a gradient, so the hook would never be called.")
+
+        def on_array(g: Array) -> Array | None:
+            replaced = hook(g if isinstance(g, Tensor) else eager.constant(g))
+            return replaced.value if isinstance(replaced, Tensor) and not isinstance(g, Tensor) else replaced
+
+        self.hooks = tensor.hooks = tensor.hooks if tensor.hooks is not None else []
+        self.hook = on_array
+        self.hooks.append(on_array)
+        EAGER.hooked = True
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        if self.hook in self.hooks:
+            self.hooks.remove(self.hook)
+
+
+def must_be_float(dtype: np.dtype[Any], where: str) -> None:
+    if not is_float(dtype):
+        raise DTypeError(f"{where}: a gradient needs real numbers, and this is {dtype}. Write 2.0 instead of 2, or give "
+                         "dtype=cr.float32.")
+
+
+def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor with a copy of `data`: numbers, nested lists, a NumPy array, or anything with DLPack.
+
+    Python floats become float32; arrays keep their dtype. `requires_grad` makes it a leaf that collects gradients, and needs
+    a floating dtype. `name` is how messages, graphs and derivations call it.
+
+    >>> import chainrule as cr
+    >>> cr.tensor([1.0, 2.0]).dtype
+    dtype('float32')
+    """
+    array = as_numpy(data, dtype)
+    if requires_grad:
+        must_be_float(array.dtype, "tensor")
+    made = eager.constant(array)
+    if requires_grad:
+        made.owner = EAGER
+    if name is not None:
+        made.name = name
+    return made
+
+
+def as_numpy(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+    """A fresh array of real numbers, integers or booleans, float32 where Python floats came in."""
+    if isinstance(data, Tensor):
+        data = data.value
+    elif hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray | np.generic):
+        data = np.from_dlpack(data)
+    elif isinstance(data, list | tuple) and any(isinstance(x, Tensor) and x.requires_grad for x in data):
+        raise ArgumentError("tensor: the list holds tensors that require gradients, and copying their values would cut the "
+                            "graph. Join them with cr.stack(list).")
+    try:
+        array = np.array(data, dtype=dtype)
+    except (ValueError, TypeError) as error:
+        raise DTypeError(f"tensor: these data do not make an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"tensor: {array.dtype} is not a kind of number chainrule computes with: use floats, integers or booleans.")
+    python = not isinstance(data, np.ndarray | np.generic) and dtype is None
+    return array.astype(np.float32) if python and array.dtype == np.float64 and not holds_numpy(data) else array
+
+
+def holds_numpy(data: Any) -> bool:
+    """Whether nested lists hold NumPy numbers, whose dtype is kept."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return isinstance(data, np.ndarray | np.generic)
+
+
+def _rebuild(value: np.ndarray[Any, Any], requires_grad: bool, name: str | None) -> Tensor:
+    return tensor(value, requires_grad=requires_grad, name=name)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within the block nothing is recorded; a tensor computed there is cut from the graph.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.no_grad():
+    ...     y = w * 3.0
+    >>> y.requires_grad
+    False
+    """
+    with under(eager.Unrecorded()):
+        yield
+
+
+eager.wear(Tensor)
