@@ -1,7 +1,7 @@
 """Every operation, every law: one table."""
-import laws
 import pytest
 
+import laws
 from chainrule.ops import ALL
 
 

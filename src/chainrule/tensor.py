@@ -4,12 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import chainrule.ops.face  # noqa: F401  puts operators and methods on every box
-
 from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.reverse import Recorded
 from chainrule.core.source import line_of
@@ -85,7 +84,7 @@ class Tensor(Recorded):
     def data(self) -> Tensor:
         """The same values without the history. On a leaf, assigning gives it new values of the same shape and dtype;
         what was computed from the old ones keeps them."""
-        return eager.constant(self.value)
+        return cast(Tensor, eager.constant(self.value))
 
     @data.setter
     def data(self, value: Array) -> None:
@@ -151,7 +150,7 @@ class Tensor(Recorded):
 
         Of an intermediate value too, without having asked before the sweep, as long as the loss is still referenced.
         """
-        return eager.gradient_of(self)
+        return cast("Tensor | None", eager.gradient_of(self))
 
     @grad.setter
     def grad(self, value: Array | None) -> None:
@@ -172,7 +171,7 @@ class Tensor(Recorded):
 
     def detach(self) -> Tensor:
         """The same values, cut from the graph: no gradient flows back through the result."""
-        return eager.detached(self, "detach()")
+        return cast(Tensor, eager.detached(self, "detach()"))
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Mark (or unmark) this leaf as one that wants gradients."""
@@ -246,7 +245,7 @@ def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False, name: s
     array = as_numpy(data, dtype)
     if requires_grad:
         must_be_float(array.dtype, "tensor")
-    made = eager.constant(array)
+    made: Tensor = eager.constant(array)
     if requires_grad:
         made.owner = EAGER
     if name is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.core.batch import Batch, Stacked
 from chainrule.core.forward import Dual, Forward
-from chainrule.core.interpreter import Box, Interpreter, entered, under
+from chainrule.core.interpreter import Box, Interpreter, entered
 from chainrule.core.reverse import Recorded, Reverse
 from chainrule.core.tree import flatten, paths, same, tree_map, unflatten
 from chainrule.core.type import Array, is_float, typeof
@@ -193,7 +193,7 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
         if len(sizes) != 1 or None in sizes:
             raise ShapeError(f"vmap: the batch sizes differ: {sorted(map(str, sizes))}. Every array needs the same number of examples along "
                              "its axis in in_axes; give None for those shared by all.")
-        size = sizes.pop()
+        size = int(sizes.pop() or 0)
         with entered(Batch(size)) as batch:
             out = f(*(arg if a is None else tree_map(lambda x, a=a: Stacked(batch, moveaxis(x, a, 0)), arg)
                       for arg, a in zip(args, axes)))

@@ -129,7 +129,7 @@ def failure(prim: Any, args: tuple[Array, ...], params: dict[str, Any], error: E
         prim.result(*(None if a is None else typeof(a) for a in args), **params)
     except ChainruleError as better:
         return better
-    except Exception:  # noqa: S110  the type rule met the same bad input; NumPy's words are the best there are
+    except Exception:
         pass
     kind = ShapeError if isinstance(error, ValueError | IndexError) else ChainruleError
     options = "".join(f", {k}={v!r}" for k, v in params.items())

@@ -113,7 +113,7 @@ def sum_type(t: Type, axis: tuple[int, ...], keepdims: bool) -> Type:
     tex=r"\sum {0}")
 def sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Add up along `axis` (an int, a tuple of ints, or None for all)."""
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims)
 
 
 def unbroadcast(g: Array, like: Array) -> Array:

@@ -22,11 +22,6 @@ class Face:
     def __rtruediv__(self, other: Array) -> Array: return arithmetic.divide(other, self)
     def __neg__(self) -> Array: return arithmetic.negative(self)
 
-    def __pow__(self, other: Array) -> Array: return elementary.pow(self, other)
-    def __rpow__(self, other: Array) -> Array: return elementary.pow(other, self)
-    def __matmul__(self, other: Array) -> Array: return contraction.matmul(self, other)
-    def __rmatmul__(self, other: Array) -> Array: return contraction.matmul(other, self)
-    def __getitem__(self, key: Any) -> Array: return indexing.getitem(self, key)
 
     __array_ufunc__: Any = None
 
