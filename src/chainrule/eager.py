@@ -201,8 +201,8 @@ def seed_of(root: Any, gradient: Array | None) -> Array:
         return np.ones(root.shape, root.dtype)
     value = plain(gradient)
     if typeof(value).shape != root.shape:
-        raise ShapeError(f"backward: gradient has shape {typeof(value).shape}, but {root.label} has {root.shape}. Give one weight for "
-                         "each element.")
+        raise ShapeError(f"backward: gradient has shape {typeof(value).shape}, but {root.label} has {root.shape}. Give "
+                         "one weight for each element.")
     return value if isinstance(value, Box) else np.asarray(value, root.dtype)
 
 
@@ -234,13 +234,18 @@ def contributions(t: Any) -> list[Contribution]:
                 for root in roots if root.serial >= t.serial
                 for number, seed in root.memo.swept if number > memo.cleared
                 if t in (found := EAGER.gradients(root, seed, [t]))]
-    return [c._replace(gradient=c.gradient if isinstance(c.gradient, Box) else constant(c.gradient)) for c in sorted(made, key=lambda c: c.sweep)]
+    return [c._replace(gradient=shown(c.gradient)) for c in sorted(made, key=lambda c: c.sweep)]
+
+
+def shown(g: Array) -> Any:
+    """A gradient as users get it: a tensor."""
+    return g if isinstance(g, Box) else constant(g)
 
 
 def gradient_of(t: Any) -> Any:
     if t.prim is None or (t.memo and t.memo.retain):
         total = t.memo.total if t.memo else None
-        return total if total is None or isinstance(total, Box) else constant(total)
+        return None if total is None else shown(total)
     if t.owner is not EAGER:
         return None
     given = [c.gradient for c in contributions(t)]

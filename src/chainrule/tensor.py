@@ -184,7 +184,8 @@ class Tensor(Recorded):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.prim is not None:
-            raise ArgumentError(f"copy.deepcopy: {self.label} was computed, and a copy would lose its history. Use .detach() first.")
+            raise ArgumentError(f"copy.deepcopy: {self.label} was computed, and a copy would lose its history. "
+                                "Use .detach() first.")
         copied = tensor(self.value, requires_grad=self.requires_grad, name=self.name)
         memo[id(self)] = copied
         return copied
@@ -267,7 +268,8 @@ def as_numpy(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     except (ValueError, TypeError) as error:
         raise DTypeError(f"tensor: these data do not make an array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise DTypeError(f"tensor: {array.dtype} is not a kind of number chainrule computes with: use floats, integers or booleans.")
+        raise DTypeError(f"tensor: {array.dtype} is not a kind of number chainrule computes with: use floats, integers or "
+                         "booleans.")
     python = not isinstance(data, np.ndarray | np.generic) and dtype is None
     return array.astype(np.float32) if python and array.dtype == np.float64 and not holds_numpy(data) else array
 

@@ -26,8 +26,8 @@ def differentiable(name: str, tree: Any) -> tuple[list[Array], Any]:
     for x, path in zip(arrays, paths(tree)):
         if not is_float(typeof(x).dtype):
             where = f" at {path!r}" if path else ""
-            raise DTypeError(f"{name}: the argument{where} is {typeof(x)}, and a derivative needs real numbers. Write 2.0 instead of "
-                             "2, convert with .astype('float32'), or leave it out with argnums.")
+            raise DTypeError(f"{name}: the argument{where} is {typeof(x)}, and a derivative needs real numbers. Write 2.0 "
+                             "instead of 2, convert with .astype('float32'), or leave it out with argnums.")
     return arrays, structure
 
 
@@ -191,8 +191,8 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
         sizes = {typeof(x).shape[a] if typeof(x).ndim else None
                  for arg, a in zip(args, axes) if a is not None for x in flatten(arg)[0]}
         if len(sizes) != 1 or None in sizes:
-            raise ShapeError(f"vmap: the batch sizes differ: {sorted(map(str, sizes))}. Every array needs the same number of examples along "
-                             "its axis in in_axes; give None for those shared by all.")
+            raise ShapeError(f"vmap: the batch sizes differ: {sorted(map(str, sizes))}. Every array needs the same number of "
+                             "examples along its axis in in_axes; give None for those shared by all.")
         size = int(sizes.pop() or 0)
         with entered(Batch(size)) as batch:
             out = f(*(arg if a is None else tree_map(lambda x, a=a: Stacked(batch, moveaxis(x, a, 0)), arg)

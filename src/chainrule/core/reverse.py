@@ -140,14 +140,12 @@ class Reverse(Interpreter):
                 y, values = (self.outputs(x), x.args) if create_graph else (x.value, x.values)
                 if type(g) is Parts:
                     g = g.filled(x.value)
-                i = 0
-                for a, rule in zip(x.args, x.prim.backward):
+                for i, (a, rule) in enumerate(zip(x.args, x.prim.backward)):
                     if rule is not None and isinstance(a, Recorded) and a.owner is self:
                         d = rule(g, y, *values, **x.params)
                         if visit is not None:
                             visit(x, i, d)
                         gradients[a] = gradients[a] + d if a in gradients else d
-                    i += 1
         return gradients
 
     def gradients(self, root: Recorded, seed: Array, wanted: Container[Recorded] = (), *,

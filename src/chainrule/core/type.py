@@ -52,7 +52,7 @@ def typeof(x: Array) -> Type:
 
 def is_float(dtype: Any) -> bool:
     """Whether values of this dtype can have gradients."""
-    return np.dtype(dtype).kind == "f"
+    return bool(np.dtype(dtype).kind == "f")
 
 
 def promote(*types: Type) -> np.dtype[Any]:

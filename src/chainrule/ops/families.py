@@ -119,8 +119,8 @@ def linear(*, transpose: Rule, result: Callable[..., Any], batch: Callable[..., 
            tex: str | None = None) -> Declaration:
     """An operation linear in its one array, such as a movement or a sum: it is its own derivative.
 
-    `transpose(g, x, **params)` carries a gradient back (of `x` only the type may be used); `batch(type, **params)` gives the options for the array
-    with a batch axis in front, whose type it is told.
+    `transpose(g, x, **params)` carries a gradient back (of `x` only the type may be used); `batch(type, **params)` gives the
+    options for the array with a batch axis in front, whose type it is told.
     """
     def declare(forward: Callable[..., Any]) -> Primitive:
         make = primitive(

@@ -51,7 +51,8 @@ def stack_prepare(*arrays: Array, axis: int = 0) -> Any:
 
 def stack_type(*types: Type, axis: int) -> Type:
     if len({t.shape for t in types}) > 1:
-        raise ShapeError(f"stack: the shapes differ: {', '.join(map(str, types))}. Use concat to join along an axis that is there.")
+        raise ShapeError(f"stack: the shapes differ: {', '.join(map(str, types))}. Use concat to join along an "
+                         "axis that is there.")
     shape = types[0].shape
     return Type((*shape[:axis], len(types), *shape[axis:]), promote(*types))
 
