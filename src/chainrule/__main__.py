@@ -1,0 +1,4 @@
+"""`python -m chainrule` is the command `chainrule`."""
+from chainrule.cli.main import main
+
+raise SystemExit(main())
