@@ -6,7 +6,7 @@ from typing import Any
 from chainrule.core.interpreter import Box
 from chainrule.core.type import Array
 
-from . import arithmetic, broadcasting
+from . import arithmetic, broadcasting, contraction, movement
 
 
 class Face:
@@ -20,8 +20,12 @@ class Face:
     def __rmul__(self, other: Array) -> Array: return arithmetic.multiply(other, self)
     def __truediv__(self, other: Array) -> Array: return arithmetic.divide(self, other)
     def __rtruediv__(self, other: Array) -> Array: return arithmetic.divide(other, self)
+    def __matmul__(self, other: Array) -> Array: return contraction.matmul(self, other)
+    def __rmatmul__(self, other: Array) -> Array: return contraction.matmul(other, self)
     def __neg__(self) -> Array: return arithmetic.negative(self)
 
+    @property
+    def mT(self) -> Array: return movement.matrix_transpose(self)
 
     __array_ufunc__: Any = None
 

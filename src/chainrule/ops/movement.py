@@ -29,6 +29,14 @@ def permute_dims(x: Array, *, axes: Shape) -> Array:
     return np.transpose(x, axes)
 
 
+def matrix_transpose(x: Array) -> Array:
+    """The array with its last two axes exchanged."""
+    ndim = typeof(x).ndim
+    if ndim < 2:
+        raise ShapeError(f"matrix_transpose: {typeof(x)} has fewer than two axes, so it is no matrix.")
+    return permute_dims(x, axes=(*range(ndim - 2), ndim - 1, ndim - 2))
+
+
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """The array with the axes `source` moved to the places `destination`; the others keep their order."""
     ndim = typeof(x).ndim
