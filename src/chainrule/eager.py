@@ -161,7 +161,7 @@ def warn_if_mixed(prim: Primitive, args: tuple[Array, ...]) -> None:
 
 # ---------------------------------------------------------------------------------------- sweeps
 numbers = count(1)
-roots: weakref.WeakSet[Any] = weakref.WeakSet()
+roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by serial: == on tensors compares elements
 
 
 class Kept:
@@ -180,7 +180,7 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
                           "the computation in chainrule operations.")
     seed = seed_of(root, gradient)
     wanted = None if inputs is None else list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    found = EAGER.gradients(root, seed, Kept() if wanted is None else wanted, create_graph=create_graph)
+    found = EAGER.gradients(root, seed, Kept() if wanted is None else frozenset(wanted), create_graph=create_graph)
     number = next(numbers)
     for t in wanted or ():
         if t not in found:
@@ -189,7 +189,7 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
         if t.prim is None or t in Kept() if wanted is None else any(t is w for w in wanted):
             accumulate(t, Contribution(number, root.name or "loss", g))
     root.remember().swept.append((number, seed))
-    roots.add(root)
+    roots[root.serial] = root
 
 
 def seed_of(root: Any, gradient: Array | None) -> Array:
@@ -231,9 +231,9 @@ def contributions(t: Any) -> list[Contribution]:
         made = memo.contributions
     else:
         made = [Contribution(number, root.name or "loss", found[t])
-                for root in roots if root.serial >= t.serial
+                for root in list(roots.values()) if root.serial >= t.serial
                 for number, seed in root.memo.swept if number > memo.cleared
-                if t in (found := EAGER.gradients(root, seed, [t]))]
+                if t in (found := EAGER.gradients(root, seed, {t}))]
     return [c._replace(gradient=shown(c.gradient)) for c in sorted(made, key=lambda c: c.sweep)]
 
 

@@ -47,6 +47,8 @@ def slope_rule(i: int, slope: Slope) -> Rule | None:
     if not callable(slope):
         if slope == 1:
             return lambda g, y, *args, **params: unbroadcast(g, args[i])
+        if slope == 0:
+            return lambda g, y, *args, **params: unbroadcast(chain(g, slope), args[i])
         return lambda g, y, *args, **params: unbroadcast(g * slope, args[i])
     return lambda g, y, *args, **params: unbroadcast(chain(g, slope(y, *args, **params)), args[i])
 

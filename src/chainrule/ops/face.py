@@ -6,7 +6,12 @@ from typing import Any
 from chainrule.core.interpreter import Box
 from chainrule.core.type import Array
 
-from . import arithmetic, broadcasting, contraction, movement
+from . import arithmetic, broadcasting, comparison, contraction, movement
+
+
+def countable(other: Any) -> bool:
+    """Whether == with it compares elements; a value equals no name and no None."""
+    return other is not None and not isinstance(other, str)
 
 
 class Face:
@@ -27,6 +32,26 @@ class Face:
     @property
     def mT(self) -> Array: return movement.matrix_transpose(self)
 
+    def __lt__(self, other: Array) -> Array: return comparison.less(self, other)
+    def __le__(self, other: Array) -> Array: return comparison.less_equal(self, other)
+    def __gt__(self, other: Array) -> Array: return comparison.greater(self, other)
+    def __ge__(self, other: Array) -> Array: return comparison.greater_equal(self, other)
+    def __eq__(self, other: Any) -> Any: return comparison.equal(self, other) if countable(other) else NotImplemented
+    def __ne__(self, other: Any) -> Any: return comparison.not_equal(self, other) if countable(other) else NotImplemented
+    __hash__ = object.__hash__  # boxes are keys of sets and dicts by identity; == compares elements
+
+    def __and__(self, other: Array) -> Array: return comparison.bitwise_and(self, other)
+    def __rand__(self, other: Array) -> Array: return comparison.bitwise_and(other, self)
+    def __or__(self, other: Array) -> Array: return comparison.bitwise_or(self, other)
+    def __ror__(self, other: Array) -> Array: return comparison.bitwise_or(other, self)
+    def __xor__(self, other: Array) -> Array: return comparison.bitwise_xor(self, other)
+    def __rxor__(self, other: Array) -> Array: return comparison.bitwise_xor(other, self)
+    def __invert__(self) -> Array: return comparison.bitwise_invert(self)
+    def __lshift__(self, other: Array) -> Array: return comparison.bitwise_left_shift(self, other)
+    def __rlshift__(self, other: Array) -> Array: return comparison.bitwise_left_shift(other, self)
+    def __rshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(self, other)
+    def __rrshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(other, self)
+
     __array_ufunc__: Any = None
 
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
@@ -34,5 +59,5 @@ class Face:
 
 
 for name, member in vars(Face).items():
-    if callable(member) or isinstance(member, property):
+    if callable(member) or isinstance(member, property) or name == "__array_ufunc__":
         setattr(Box, name, member)

@@ -29,6 +29,11 @@ def arrays(*shapes: tuple[int, ...], low: float = -2.0, high: float = 2.0, smoot
     return lambda rng: [Sample(tuple(rng.uniform(low, high, s) for s in shapes), params, smooth)]
 
 
+def integers(*shapes: tuple[int, ...], low: int = 0, high: int = 5, **params: Any) -> Samples:
+    """One sample: integers of these shapes, from `low` to `high` - 1, and these options."""
+    return lambda rng: [Sample(tuple(rng.integers(low, high, s) for s in shapes), params, smooth=False)]
+
+
 def several(*makers: Samples) -> Samples:
     """The samples of all makers."""
     return lambda rng: [sample for make in makers for sample in make(rng)]
