@@ -109,11 +109,20 @@ class Unrecorded(Interpreter):
 
     def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
         if self.parent is EAGER:
-            out = NUMPY.apply(prim, tuple(map(EAGER.lower, map(plain, args))), params)
+            out = NUMPY.apply(prim, tuple(number(a, prim.name) for a in args), params)
             return constants(out, "no_grad", args) if any(type(a) is Tensor for a in args) else out
         out = self.parent.apply(prim, args, params)
         with under(self.parent):
             return tuple(map(stop_gradient, out)) if isinstance(out, tuple) else stop_gradient(out)
+
+
+def number(a: Array, where: str) -> Array:
+    """The array in a tensor; a box of a transform that is not at work is refused."""
+    if type(a) is Tensor:
+        return a.value
+    if isinstance(a, Box):
+        raise escaped(a, where)
+    return a
 
 
 def plain(a: Array) -> Array:
@@ -178,7 +187,7 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
         raise NoPathError(f"backward: {root.label}{origin}, so there is nothing to sweep back to."
                           f"{told([root.cut] if root.cut else copies)} Make the leaves with requires_grad=True, and keep "
                           "the computation in chainrule operations.")
-    seed = seed_of(root, gradient)
+    seed = seed_of(root, gradient, create_graph=create_graph)
     wanted = None if inputs is None else list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     found = EAGER.gradients(root, seed, Kept() if wanted is None else frozenset(wanted), create_graph=create_graph)
     number = next(numbers)
@@ -192,14 +201,14 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
     roots[root.serial] = root
 
 
-def seed_of(root: Any, gradient: Array | None) -> Array:
+def seed_of(root: Any, gradient: Array | None, *, create_graph: bool) -> Array:
     """The gradient the sweep starts from: ones for a single number, else what was given, checked."""
     if gradient is None:
         if root.size != 1:
             raise NonScalarError(f"backward: {root.label} has {root.size} elements, and a gradient belongs to one number. Reduce "
                                  "it first, with .sum() or .mean(), or say how its elements count with backward(gradient=...).")
         return np.ones(root.shape, root.dtype)
-    value = plain(gradient)
+    value = plain(gradient) if create_graph else number(gradient, "backward")
     if typeof(value).shape != root.shape:
         raise ShapeError(f"backward: gradient has shape {typeof(value).shape}, but {root.label} has {root.shape}. Give "
                          "one weight for each element.")
@@ -211,7 +220,7 @@ def no_path(root: Any, t: Any) -> NoPathError:
     history = EAGER.history(root)
     cuts = [a.cut for x in history for a in x.args if type(a) is Tensor and a.cut]
     return NoPathError(f"backward: no path leads from {root.label} back to {t.label}."
-                       f"{told([*cuts, *copies], lambda source: t in EAGER.history(source))}"
+                       f"{told([*cuts, *copies], lambda source: t in set(EAGER.history(source)))}"
                        " Use the value in chainrule operations on the way to the loss, or leave it out of `inputs`.")
 
 

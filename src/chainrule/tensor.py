@@ -213,13 +213,13 @@ class Handle:
             raise ArgumentError(f"register_hook: {tensor.label} does not require a gradient, so the hook would never be called.")
 
         def on_array(g: Array) -> Array | None:
-            replaced = hook(g if isinstance(g, Tensor) else eager.constant(g))
+            with under(EAGER):
+                replaced = hook(g if isinstance(g, Tensor) else eager.constant(g))
             return replaced.value if isinstance(replaced, Tensor) and not isinstance(g, Tensor) else replaced
 
         self.hooks = tensor.hooks = tensor.hooks if tensor.hooks is not None else []
         self.hook = on_array
         self.hooks.append(on_array)
-        EAGER.hooked = True
 
     def remove(self) -> None:
         """Take the hook off; a second call does nothing."""

@@ -1,8 +1,10 @@
 """A primitive is one operation, with everything the engine will ever need to know of it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -78,3 +80,21 @@ class Each:
         while True:
             yield self[i]
             i += 1
+
+
+class Together:
+    """The backward rules of an operation whose gradients are found all at once: `find(g, y, args, params)` returns one for
+    each argument, and is called once for all arguments of one visit."""
+
+    def __init__(self, find: Callable[..., Sequence[Array]], arity: int | None) -> None:
+        self.find, self.arity = find, arity
+
+    def __iter__(self) -> Iterator[Rule]:
+        last: list[Any] = []  # what was last asked for, and what was found
+
+        def rule(i: int, g: Array, y: Array, *args: Array, **params: Any) -> Array:
+            asked = (g, y, *args)
+            if not (last and all(a is b for a, b in zip(last[0], asked))):
+                last[:] = [asked, self.find(g, y, args, params)]
+            return last[1][i]
+        return (partial(rule, i) for i in (count() if self.arity is None else range(self.arity)))

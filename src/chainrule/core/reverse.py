@@ -15,7 +15,7 @@ import numpy as np
 
 from . import interpreter
 from .interpreter import NUMPY, Box, Interpreter, escaped, under
-from .primitive import Primitive
+from .primitive import Each, Primitive
 from .type import Array, Type, typeof
 
 serials = count()
@@ -71,18 +71,21 @@ pick = Primitive(
     doc="One of several outputs of an operation.")
 
 
+joint = Primitive(
+    "joint", forward=lambda *parts: parts, result=lambda *types: list(types),
+    backward=Each(lambda i, g, y, *parts: g[i]), tangent=lambda t, y, *parts: t,
+    batch=lambda flags, *parts: parts, samples=lambda rng: [], tex="({0}, ...)",
+    doc="Several values as one root, so that one sweep serves them all.")
+
+
 class Reverse(Interpreter):
     """Compute, and remember how."""
 
-    __slots__ = ("hooked",)
+    __slots__ = ()
     name = "grad"
 
-    def __init__(self, parent: Interpreter | None = None) -> None:
-        super().__init__(parent)
-        self.hooked = False
-
     def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
-        values = tuple(self.lower(a) for a in args)
+        values = tuple(self.lower(a, prim.name) for a in args)
         out = self.parent.apply(prim, values, params)
         if any(self.owns(a) and rule for a, rule in zip(args, prim.backward)):
             return self.record(out, prim, args, values, params)
@@ -102,11 +105,16 @@ class Reverse(Interpreter):
             return box
         return tuple(self.box(o, pick, (box,), (box.value,), {"index": i}) for i, o in enumerate(box.value))
 
-    def lower(self, a: Array) -> Array:
+    def join(self, outputs: tuple[Array, ...]) -> Recorded:
+        """One root for several results, to be swept with a tuple of seeds."""
+        values = tuple(o.value if self.owns(o) else o for o in outputs)
+        return Recorded(self, values, joint, outputs, values)
+
+    def lower(self, a: Array, where: str = "this operation") -> Array:
         """`a` as the parent sees it."""
         if isinstance(a, Box) and a.owner is self:
             if self.closed:
-                raise escaped(a, "this operation")
+                raise escaped(a, where)
             return a.value  # type: ignore[attr-defined]
         return a
 
@@ -121,15 +129,17 @@ class Reverse(Interpreter):
         return sorted(seen, key=lambda x: x.serial, reverse=True)
 
     def sweep(self, root: Recorded, seed: Array, *, wanted: Container[Recorded] | None = None, create_graph: bool = False,
-              visit: Callable[[Recorded, int, Array], None] | None = None) -> dict[Recorded, Array]:
+              visit: Callable[[Recorded, int, Array], None] | None = None, rules_under: Interpreter | None = None,
+              order: list[Recorded] | None = None) -> dict[Recorded, Array]:
         """The gradient of `seed . root` in the inputs behind `root` and in the `wanted` values (None: in all).
 
         With `create_graph` the sweep itself is recorded, and can be differentiated. `visit(x, i, d)` is told of each
-        contribution `d` that flows from `x` into its argument number `i`.
+        contribution `d` that flows from `x` into its argument number `i`. The rules run under the parent, or under
+        `rules_under`; `order` is the history of the root, where it is known already. A rule may return None: nothing flows.
         """
         gradients = {root: seed}
-        with under(self if create_graph else self.parent), np.errstate(all="ignore"):
-            for x in self.history(root):
+        with under(self if create_graph else rules_under or self.parent), np.errstate(all="ignore"):
+            for x in order or self.history(root):
                 if x not in gradients:
                     continue
                 if x.hooks:
@@ -143,29 +153,31 @@ class Reverse(Interpreter):
                 for i, (a, rule) in enumerate(zip(x.args, x.prim.backward)):
                     if rule is not None and isinstance(a, Recorded) and a.owner is self:
                         d = rule(g, y, *values, **x.params)
+                        if d is None:
+                            continue
                         if visit is not None:
                             visit(x, i, d)
                         gradients[a] = gradients[a] + d if a in gradients else d
         return gradients
 
-    def gradients(self, root: Recorded, seed: Array, wanted: Container[Recorded] = (), *,
-                  create_graph: bool = False) -> dict[Recorded, Array]:
+    def gradients(self, root: Recorded, seed: Array, wanted: Container[Recorded] = (), *, create_graph: bool = False,
+                  rules_under: Interpreter | None = None) -> dict[Recorded, Array]:
         """Like `sweep`, and fast where it can be.
 
         Zero times infinity is zero in a sweep: a value that does not matter stays without influence behind an infinite slope.
         Looking for such products at every step would cost as much as the step. So the sweep first runs without looking;
         only if a NaN comes out does it run again, looking. (Where hooks might be called twice, it looks at once.)
         """
-        hurry = (self.parent is NUMPY or self.parent is interpreter.ground) and not self.hooked
-        if hurry:
+        order = self.history(root)
+        if (rules_under or self.parent) in (NUMPY, interpreter.ground) and not any(x.hooks for x in order):
             token = optimistic.set(True)
             try:
-                found = self.sweep(root, seed, wanted=wanted, create_graph=create_graph)
+                found = self.sweep(root, seed, wanted=wanted, create_graph=create_graph, rules_under=rules_under, order=order)
             finally:
                 optimistic.reset(token)
             if not any(map(has_nan, found.values())):
                 return found
-        return self.sweep(root, seed, wanted=wanted, create_graph=create_graph)
+        return self.sweep(root, seed, wanted=wanted, create_graph=create_graph, rules_under=rules_under, order=order)
 
 
 def hooked(x: Recorded, g: Array) -> Array:

@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from itertools import count
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from chainrule.core.batch import Batch, Stacked
 from chainrule.core.forward import Dual, Forward
 from chainrule.core.interpreter import NUMPY, entered, under
-from chainrule.core.primitive import Generator, Primitive, Rule, Sample
+from chainrule.core.primitive import Generator, Primitive, Rule, Sample, Together
 from chainrule.core.reverse import Recorded, Reverse
 from chainrule.core.stage import stage
 from chainrule.core.type import Array, Type, is_float, normal_axes, typeof
@@ -168,7 +166,7 @@ def composite(*, backward: Iterable[Rule | None] | None = None, samples: Samples
     """
     def declare(body: Callable[..., Any]) -> Primitive:
         arity = arity_of(body)
-        rules = backward or ThroughBody(body, arity)
+        rules = backward or Together(through(body), arity)
 
         def forward(*args: Array, **params: Any) -> Array:
             with under(NUMPY):
@@ -191,30 +189,18 @@ def arity_of(body: Callable[..., Any]) -> int | None:
     return sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
 
 
-class ThroughBody:
-    """The rules that sweep back through a body: one sweep serves all arguments of one visit."""
-
-    def __init__(self, body: Callable[..., Any], arity: int | None) -> None:
-        self.body, self.arity = body, arity
-
-    def __iter__(self) -> Iterator[Rule]:
-        last: list[Any] = []  # what the sweep below was last asked for, and what it found
-
-        def rule(i: int, g: Array, y: Array, *args: Array, **params: Any) -> Array:
-            asked = (g, y, *args)
-            if not (last and all(a is b for a, b in zip(last[0], asked))):
-                last[:] = [asked, self.sweep(g, args, params)]
-            return last[1][i]
-        return (partial(rule, i) for i in (count() if self.arity is None else range(self.arity)))
-
-    def sweep(self, g: Array, args: tuple[Array, ...], params: dict[str, Any]) -> list[Array]:
+def through(body: Callable[..., Any]) -> Callable[..., list[Array]]:
+    """The gradients of all arguments, by one sweep through the body."""
+    def find(g: Array, y: Array, args: tuple[Array, ...], params: dict[str, Any]) -> list[Array]:
         with entered(Reverse()) as tape:
             assert isinstance(tape, Reverse)
             inputs = [Recorded(tape, a) if a is not None and is_float(typeof(a).dtype) else a for a in args]
-            out = self.body(*inputs, **params)
-            found = tape.sweep(out, g) if tape.owns(out) else {}
+            out = body(*inputs, **params)
+            root = tape.join(out) if isinstance(out, tuple) else out
+            found = tape.sweep(root, g) if tape.owns(root) else {}
         return [None if a is None else found[x] if tape.owns(x) and x in found else np.zeros(*typeof(a)[:2])
                 for a, x in zip(args, inputs)]
+    return find
 
 
 def body_tangent(body: Callable[..., Any]) -> Callable[..., Any]:
