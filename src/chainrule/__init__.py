@@ -1,4 +1,19 @@
 """chainrule: backpropagation, opened."""
+from .ops.arithmetic import (
+    abs,
+    add,
+    copysign,
+    divide,
+    floor_divide,
+    heaviside,
+    multiply,
+    negative,
+    nextafter,
+    positive,
+    remainder,
+    sign,
+    subtract,
+)
 from .ops.broadcasting import astype, broadcast_to, chain, reshape, stop_gradient, sum
 from .ops.comparison import (
     allclose,
@@ -25,7 +40,10 @@ from .ops.comparison import (
     signbit,
 )
 from .ops.contraction import matmul
-from .ops.elementary import cos, exp, log, sin
+from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
 from .ops.rounding import ceil, floor, round, trunc
+from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .tensor import Tensor, no_grad, tensor
 from .transforms import grad, jvp, value_and_grad, vjp, vmap

@@ -3,7 +3,21 @@ from __future__ import annotations
 
 from chainrule.core.primitive import Primitive
 
-from .arithmetic import add, divide, multiply, negative, subtract
+from .arithmetic import (
+    abs,
+    add,
+    copysign,
+    divide,
+    floor_divide,
+    heaviside,
+    multiply,
+    negative,
+    nextafter,
+    positive,
+    remainder,
+    sign,
+    subtract,
+)
 from .broadcasting import astype, broadcast_to, cast, chain, integer_cast, reshape, stop_gradient, sum
 from .comparison import (
     bitwise_and,
@@ -29,13 +43,20 @@ from .comparison import (
     signbit,
 )
 from .contraction import matmul
-from .elementary import cos, exp, log, sin
+from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
+from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .movement import permute_dims, stack
+from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
 from .rounding import ceil, floor, round, trunc
+from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 
 ALL: tuple[Primitive, ...] = (
-    add, subtract, multiply, divide, negative,
-    exp, log, sin, cos,
+    add, subtract, multiply, divide, floor_divide, remainder, negative, positive,
+    abs, sign, copysign, nextafter, heaviside,
+    square, sqrt, cbrt, reciprocal, pow, base_slope, exponent_slope, hypot, leg,
+    exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share,
+    sin, cos, tan, asin, acos, atan, atan2, turn, deg2rad, rad2deg,
+    sinh, cosh, tanh, asinh, acosh, atanh,
     floor, ceil, round, trunc,
     equal, not_equal, less, less_equal, greater, greater_equal, isclose,
     isfinite, isinf, isnan, signbit,

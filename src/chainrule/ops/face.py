@@ -6,7 +6,7 @@ from typing import Any
 from chainrule.core.interpreter import Box
 from chainrule.core.type import Array
 
-from . import arithmetic, broadcasting, comparison, contraction, movement
+from . import arithmetic, broadcasting, comparison, contraction, movement, power
 
 
 def countable(other: Any) -> bool:
@@ -27,7 +27,15 @@ class Face:
     def __rtruediv__(self, other: Array) -> Array: return arithmetic.divide(other, self)
     def __matmul__(self, other: Array) -> Array: return contraction.matmul(self, other)
     def __rmatmul__(self, other: Array) -> Array: return contraction.matmul(other, self)
+    def __floordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(self, other)
+    def __rfloordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(other, self)
+    def __mod__(self, other: Array) -> Array: return arithmetic.remainder(self, other)
+    def __rmod__(self, other: Array) -> Array: return arithmetic.remainder(other, self)
+    def __pow__(self, other: Array) -> Array: return power.pow(self, other)
+    def __rpow__(self, other: Array) -> Array: return power.pow(other, self)
     def __neg__(self) -> Array: return arithmetic.negative(self)
+    def __pos__(self) -> Array: return arithmetic.positive(self)
+    def __abs__(self) -> Array: return arithmetic.abs(self)
 
     @property
     def mT(self) -> Array: return movement.matrix_transpose(self)

@@ -1,0 +1,111 @@
+"""Powers and roots, and the length of a vector with two legs."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.type import Array
+
+from .arithmetic import abs
+from .broadcasting import chain
+from .elementwise import elementwise
+from .exponential import log
+
+POSITIVE = ((0.5, 2.0), (-3.0, 3.0))
+
+
+@elementwise(lambda y, x: 2 * x, tex="{{{0}}}^2")
+def square(x: Array) -> Array:
+    """The number times itself."""
+    return np.square(x)
+
+
+@elementwise(lambda y, x: 0.5 / abs(y), domain=(0.1, 3.0), tex=r"\sqrt{{{0}}}")  # abs: the root of -0.0 is -0.0
+def sqrt(x: Array) -> Array:
+    """The square root; its slope in 0 is infinite."""
+    return np.sqrt(x)
+
+
+@elementwise(lambda y, x: 1 / (3 * y * y), domain=(0.1, 3.0), tex=r"\sqrt[3]{{{0}}}")
+def cbrt(x: Array) -> Array:
+    """The cube root, of negative numbers too; its slope in 0 is infinite."""
+    return np.cbrt(x)
+
+
+@elementwise(lambda y, x: -(y * y), domain=(0.3, 3.0), tex=r"\frac{{1}}{{{0}}}")
+def reciprocal(x: Array) -> Array:
+    """One divided by the number."""
+    return np.reciprocal(x)
+
+
+def slope_in_base(y: Array, a: Array, b: Array) -> Array:
+    """`b a^(b-1)`; where the exponent is a Python number from 1 up, in as few steps as a person would take."""
+    if type(b) in (int, float) and b >= 1:
+        return 2 * a if b == 2 else b * pow(a, b - 1)
+    return base_slope(a, b)
+
+
+@elementwise(slope_in_base, lambda y, a, b: exponent_slope(a, b), domain=POSITIVE, tex="{{{0}}}^{{{1}}}", infix="**")
+def pow(a: Array, b: Array) -> Array:
+    """`a` to the power `b`.
+
+    `pow(0, 0)` is 1, with both gradients 0. A negative base has integer powers only; the gradient in their exponent is that
+    of the real part, `y log|a|`.
+    """
+    return a ** b if type(b) in (int, float) and type(a) is np.ndarray else np.power(a, b)
+
+
+def mixed(y: Array, a: Array, b: Array) -> Array:
+    """The derivative of a power in base and exponent, `a^(b-1) (1 + b log|a|)`."""
+    return pow(a, b - 1) + b * exponent_slope(a, b - 1)
+
+
+@elementwise(lambda y, a, b: b * base_slope(a, b - 1), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}")
+def base_slope(a: Array, b: Array) -> Array:
+    """The slope of a power in its base, `b a^(b-1)`, and 0 for `b = 0`.
+
+    Where `b - 1` is not exact, `a^b / a` takes its place. Each power is the square of its root, so that neither
+    overflows or underflows before the result does. float32 is computed in float64, where nothing of this matters.
+    """
+    dtype = np.result_type(a, b)
+    with np.errstate(all="ignore"):
+        if dtype != np.float64:
+            b = np.asarray(b, np.float64)
+            return np.asarray(np.where(b == 0, 0.0, b * np.power(np.asarray(a, np.float64), b - 1)), dtype)[()]
+        magnitude = np.abs(a)
+        exact = np.greater_equal(b, 0.5)
+        root = np.power(magnitude, np.where(exact, np.subtract(b, 1), b) * 0.5)
+        slope = b * root / np.where(exact, 1.0, magnitude) * root
+        slope = np.where((magnitude == 0) & ~exact, b * np.inf, slope)
+        sign = np.power(np.copysign(1.0, a), np.subtract(b, 1))
+        return np.where(np.equal(b, 0), 0.0, slope * sign)[()]
+
+
+@elementwise(mixed, lambda y, a, b: chain(y, log(abs(a))), domain=POSITIVE, tex=r"{{{0}}}^{{{1}}} \log |{0}|")
+def exponent_slope(a: Array, b: Array) -> Array:
+    """The slope of a power in its exponent, `a^b log|a|`, and 0 for `a = 0`."""
+    dtype = np.result_type(a, b)
+    with np.errstate(all="ignore"):
+        wide: Any = np.asarray(a, np.float64 if dtype == np.float32 else dtype)
+        magnitude = np.abs(wide)
+        root = np.power(magnitude, np.multiply(b, 0.5))
+        sign = np.power(np.copysign(1.0, wide), b)
+        slope = root * np.log(np.where(magnitude == 0, 1.0, magnitude)) * root * sign
+        return np.asarray(np.where(magnitude == 0, 0.0, slope), dtype)[()]
+
+
+@elementwise(lambda y, a, b: leg(a, b), lambda y, a, b: leg(b, a), domain=(0.3, 3.0), tex=r"\sqrt{{{0}^2 + {1}^2}}")
+def hypot(a: Array, b: Array) -> Array:
+    """The length of a vector with legs `a` and `b`; both slopes are 0 at `hypot(0, 0)`."""
+    return np.hypot(a, b)
+
+
+@elementwise(lambda y, a, b: leg(b, a) ** 2 / hypot(a, b), lambda y, a, b: -y * leg(b, a) / hypot(a, b), domain=(0.3, 3.0),
+             tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}")
+def leg(a: Array, b: Array) -> Array:
+    """The leg `a` of a vector `(a, b)` scaled to length 1, and 0 where there is no direction; safe from overflow."""
+    scale = np.maximum(np.abs(a), np.abs(b))
+    scale = np.where(scale == 0, scale.dtype.type(1), scale)
+    a = a / scale
+    return a / np.hypot(a, b / scale)

@@ -1,0 +1,81 @@
+"""The circular functions, of angles in radians, and their inverses."""
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.core.type import Array
+
+from .elementwise import elementwise
+from .power import hypot, sqrt
+
+
+@elementwise(lambda y, x: cos(x), tex=r"\sin {0}")
+def sin(x: Array) -> Array:
+    """Sine of an angle in radians."""
+    return np.sin(x)
+
+
+@elementwise(lambda y, x: -sin(x), tex=r"\cos {0}")
+def cos(x: Array) -> Array:
+    """Cosine of an angle in radians."""
+    return np.cos(x)
+
+
+@elementwise(lambda y, x: 1 + y * y, domain=(-1.3, 1.3), tex=r"\tan {0}")
+def tan(x: Array) -> Array:
+    """Tangent of an angle in radians."""
+    return np.tan(x)
+
+
+@elementwise(lambda y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arcsin {0}")
+def asin(x: Array) -> Array:
+    """The angle whose sine this is, from -pi/2 to pi/2."""
+    return np.arcsin(x)
+
+
+@elementwise(lambda y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arccos {0}")
+def acos(x: Array) -> Array:
+    """The angle whose cosine this is, from 0 to pi."""
+    return np.arccos(x)
+
+
+def atan_slope(y: Array, x: Array) -> Array:
+    """`1 / (1 + x^2)`, divided twice because the square may overflow."""
+    length = hypot(1.0, x)
+    return 1 / length / length
+
+
+@elementwise(atan_slope, tex=r"\arctan {0}")
+def atan(x: Array) -> Array:
+    """The angle whose tangent this is, from -pi/2 to pi/2."""
+    return np.arctan(x)
+
+
+@elementwise(lambda y, a, b: turn(a, b), lambda y, a, b: -turn(b, a), domain=(0.3, 3.0),
+             tex=r"\operatorname{{atan2}}({0}, {1})")
+def atan2(a: Array, b: Array) -> Array:
+    """The angle of the point with height `a` and width `b`, from -pi to pi; both slopes are 0 at `atan2(0, 0)`."""
+    return np.arctan2(a, b)
+
+
+@elementwise(lambda y, a, b: -2 * y * turn(b, a), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y), domain=(0.3, 3.0),
+             tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}")
+def turn(a: Array, b: Array) -> Array:
+    """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre. Scaled, so that no square overflows."""
+    with np.errstate(all="ignore"):
+        scale = np.maximum(np.abs(a), np.abs(b))
+        scale = np.where(scale == 0, scale.dtype.type(1), scale)
+        a, b = a / scale, b / scale
+        return np.where(scale == 0, scale.dtype.type(0), b / (a * a + b * b) / scale)
+
+
+@elementwise(np.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}")
+def deg2rad(x: Array) -> Array:
+    """Degrees as radians."""
+    return np.deg2rad(x)
+
+
+@elementwise(180 / np.pi, tex=r"\frac{{180}}{{\pi}} {0}")
+def rad2deg(x: Array) -> Array:
+    """Radians as degrees."""
+    return np.rad2deg(x)
