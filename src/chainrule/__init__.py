@@ -15,6 +15,7 @@ from .ops.arithmetic import (
     subtract,
 )
 from .ops.broadcasting import astype, broadcast_to, chain, reshape, stop_gradient, sum
+from .ops.choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where
 from .ops.comparison import (
     allclose,
     bitwise_and,

@@ -19,6 +19,7 @@ from .arithmetic import (
     subtract,
 )
 from .broadcasting import astype, broadcast_to, cast, chain, integer_cast, reshape, stop_gradient, sum
+from .choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where
 from .comparison import (
     bitwise_and,
     bitwise_invert,
@@ -58,6 +59,7 @@ ALL: tuple[Primitive, ...] = (
     sin, cos, tan, asin, acos, atan, atan2, turn, deg2rad, rad2deg,
     sinh, cosh, tanh, asinh, acosh, atanh,
     floor, ceil, round, trunc,
+    where, maximum, minimum, fmax, fmin, clip, nan_to_num,
     equal, not_equal, less, less_equal, greater, greater_equal, isclose,
     isfinite, isinf, isnan, signbit,
     logical_and, logical_or, logical_xor, logical_not,
