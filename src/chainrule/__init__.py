@@ -1,4 +1,6 @@
 """chainrule: backpropagation, opened."""
+__version__ = "0.1.0"
+
 from .ops.arithmetic import (
     abs,
     add,

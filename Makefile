@@ -1,0 +1,47 @@
+# Everything runs from here on a machine with Python 3.11+, make, and pip's index.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test test-all lint bench clean
+
+help:
+	@echo "make demo      explain a gradient, then train a network on real digits"
+	@echo "make test      style, types and tests: a few minutes"
+	@echo "make test-all  the same, with the slow suites and comparisons with PyTorch and friends"
+	@echo "make bench     chainrule beside its peers: times, ratios, memory"
+	@echo "make clean     remove the virtual environment and caches"
+
+# A virtual environment, and in it: the package; what tests need; what comparisons need.
+.venv/base: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	@touch $@
+
+.venv/test: .venv/base
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/peers: .venv/test
+	$(PIP) --editable '.[test,peers]'
+	@touch $@
+
+demo: .venv/base
+	$(BIN)/chainrule explain --example neuron
+	$(BIN)/chainrule train digits --out runs/demo
+
+lint: .venv/test
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -q -n auto -m "not slow and not peers"
+
+test-all: lint .venv/peers
+	$(BIN)/pytest -q -n auto
+
+bench: .venv/peers
+	$(BIN)/python benchmarks/eager.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,131 @@
+"""The shape of the tree: who imports whom, how long things are, what is public."""
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+SOURCE = Path(chainrule.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+LADDER = (  # a file imports only from rungs below its own, and from its own folder
+    ("errors",),
+    ("core",),
+    ("ops",),
+    ("cuts", "eager", "tensor", "creation", "linalg", "random", "transforms", "jacobians", "checkpoint", "rules"),
+    ("check", "nn", "optim", "explanation"),
+    ("train",),
+    ("cli",),
+)
+RUNG = {name: i for i, names in enumerate(LADDER) for name in names}
+TOGETHER = {3}  # the tensor and what is built around it are one rung of single files, without cycles
+ENGINE_LINES = 4000  # rungs 0 to 3
+
+
+def place(path: Path) -> str:
+    """The folder or file directly under the package."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The places a file imports from, at run time."""
+    found = set()
+    package = ["chainrule", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("chainrule.")} & set(RUNG)
+
+
+def test_every_place_has_a_rung():
+    places = {place(p) for p in FILES} - {"__init__", "__main__"}
+    assert places <= set(RUNG), f"not on the ladder: {sorted(places - set(RUNG))}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if place(p) in RUNG], ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_go_down_the_ladder(path):
+    here = place(path)
+    for other in imports(path) - {here}:
+        below = RUNG[other] < RUNG[here] or (RUNG[other] == RUNG[here] and RUNG[here] in TOGETHER)
+        assert below, f"{path.relative_to(SOURCE)} on rung {RUNG[here]} imports {other} on rung {RUNG[other]}"
+
+
+def local_imports(path: Path) -> set[Path]:
+    """The files a file imports when it is loaded (not inside functions)."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else SOURCE.parent
+            target = base.joinpath(*(node.module or "").split(".")) if node.module else base
+            for candidate in [target, *(target / a.name for a in node.names)]:
+                if candidate.with_suffix(".py") in FILES:
+                    found.add(candidate.with_suffix(".py"))
+    return found
+
+
+def test_no_cycles():
+    graph = {p: local_imports(p) for p in FILES if p.name != "__init__.py"}
+    done: set[Path] = set()
+
+    def visit(path: Path, trail: tuple[Path, ...]) -> None:
+        assert path not in trail, "a cycle of imports: " + " -> ".join(p.name for p in (*trail, path))
+        if path not in done:
+            for other in graph.get(path, ()):
+                visit(other, (*trail, path))
+            done.add(path)
+
+    for path in graph:
+        visit(path, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    assert text.count("\n") < 300, f"{path.name} has {text.count(chr(10))} lines: an idea inside it wants its own name"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            code = node.end_lineno - node.body[0].lineno + 1 - docstring_lines(node)
+            assert code <= 40, f"{path.name}: {node.name} has {code} lines"
+
+
+def docstring_lines(node: ast.FunctionDef) -> int:
+    first = node.body[0]
+    is_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return first.end_lineno - first.lineno + 1 if is_doc else 0
+
+
+def test_the_engine_is_small():
+    lines = sum(p.read_text().count("\n") for p in FILES if RUNG.get(place(p), 9) <= 3)
+    assert lines < ENGINE_LINES, f"rungs 0 to 3 have {lines} lines"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name != "__init__.py"], ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_module_opens_with_a_sentence(path):
+    doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert doc.split("\n")[0].rstrip().endswith((".", "?", ":", ",")) or "." in doc, f"{path.name} does not say what its noun is"
+
+
+def test_the_machine_knows_no_operation():
+    operations = {prim.name for prim in chainrule.ops.ALL}
+    for path in (SOURCE / "core").glob("*.py"):
+        used = {n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)
+                and isinstance(n.value, ast.Name) and n.value.id == "ops"}
+        assert not used & operations and "ops" not in imports(path)
+
+
+def test_import_needs_numpy_alone():
+    for path in FILES:
+        if RUNG.get(place(path), 9) <= 4:
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
+                    [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+                for name in names:
+                    top = name.split(".")[0]
+                    assert top in ("chainrule", "numpy") or top in sys.stdlib_module_names, f"{path.name} imports {name}"
