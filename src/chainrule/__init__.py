@@ -45,6 +45,8 @@ from .ops.comparison import (
 from .ops.contraction import matmul
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from .ops.indexing import getitem
+from .ops.movement import moveaxis, permute_dims, stack
 from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
 from .ops.rounding import ceil, floor, round, trunc
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan

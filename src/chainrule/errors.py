@@ -2,6 +2,7 @@
 
     ChainruleError
     ├── ShapeError            shapes that do not fit, an axis that is not there         (also a ValueError)
+    ├── BoundsError           an index beyond the end of an axis                        (also an IndexError)
     ├── DTypeError            a kind of number an operation has no meaning for          (also a TypeError)
     ├── ArgumentError         an option or argument outside what the operation accepts  (also a ValueError)
     ├── GradientError         a sweep that cannot start                                 (also a RuntimeError)
@@ -26,6 +27,10 @@ class ChainruleError(Exception):
 
 class ShapeError(ChainruleError, ValueError):
     """Shapes that do not fit, or an axis that is not there."""
+
+
+class BoundsError(ChainruleError, IndexError):
+    """An index beyond the end of an axis."""
 
 
 class DTypeError(ChainruleError, TypeError):

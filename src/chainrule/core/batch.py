@@ -3,8 +3,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from chainrule.errors import StagingError
+
 from .interpreter import Box, Interpreter, escaped, under
 from .primitive import Primitive
+from .source import user_line
 from .type import Array, Type, typeof
 
 
@@ -20,6 +25,11 @@ class Stacked(Box):
     def type(self) -> Type:
         whole = typeof(self.value)
         return Type(whole.shape[1:], whole.dtype)
+
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        raise StagingError(f"{user_line()}: {use} asks for the numbers of a value of type {self.type} inside vmap, where it "
+                           f"stands for {typeof(self.value).shape[0]} examples at once. Use cr.where(condition, a, b), which "
+                           "chooses for each example, or loop over the examples in Python.")
 
 
 class Batch(Interpreter):

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .interpreter import Box, Interpreter, escaped, under
+import numpy as np
+
+from .interpreter import Box, Interpreter, concrete, escaped, under
 from .primitive import Primitive
 from .type import Array, Type, typeof
 
@@ -19,6 +21,9 @@ class Dual(Box):
     @property
     def type(self) -> Type:
         return typeof(self.value)
+
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        return concrete(self.value, use)
 
 
 class Forward(Interpreter):

@@ -59,6 +59,10 @@ class Box:
 
     __hash__ = object.__hash__
 
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        """The numbers, if there are any yet; `use` says in messages what they are wanted for."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<{self.type} inside {self.owner.name}>"
 
@@ -134,6 +138,11 @@ def failure(prim: Any, args: tuple[Array, ...], params: dict[str, Any], error: E
     kind = ShapeError if isinstance(error, ValueError | IndexError) else ChainruleError
     options = "".join(f", {k}={v!r}" for k, v in params.items())
     return kind(f"{prim.name}({', '.join(map(str, types))}{options}): {error}")
+
+
+def concrete(x: Array, use: str) -> np.ndarray[Any, Any]:
+    """The numbers behind any value, to branch on or to read off a shape: what depends on them is not differentiated."""
+    return x.concrete(use) if isinstance(x, Box) else np.asarray(x)
 
 
 def escaped(x: Box, where: str) -> EscapedError:

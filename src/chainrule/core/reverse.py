@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import interpreter
-from .interpreter import NUMPY, Box, Interpreter, escaped, under
+from .interpreter import NUMPY, Box, Interpreter, concrete, escaped, under
 from .primitive import Each, Primitive
 from .type import Array, Type, typeof
 
@@ -42,6 +42,9 @@ class Recorded(Box):
     @property
     def type(self) -> Type:
         return typeof(self.value)
+
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        return concrete(self.value, use)
 
     def __repr__(self) -> str:
         return f"<{self.value} being differentiated>"

@@ -31,10 +31,10 @@ class Symbol(Box):
     def __str__(self) -> str:
         return self.name
 
-    def __bool__(self) -> bool:
-        raise StagingError(f"{user_line()}: the staged value {self.name} of type {self.type} has no number yet, so `if`, "
-                           "`while` and `and` cannot look at it. Choose with cr.where(condition, a, b), or branch on shapes "
-                           "and options, which are known.")
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        raise StagingError(f"{user_line()}: {use} asks for the numbers of the staged value {self.name} of type {self.type}, "
+                           "which has none yet. Choose with cr.where(condition, a, b), or branch on shapes and options, which "
+                           "are known.")
 
 
 class Line(NamedTuple):

@@ -46,6 +46,7 @@ from .comparison import (
 from .contraction import matmul
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from .indexing import add_at, embed, get_at, part
 from .movement import permute_dims, stack
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
 from .rounding import ceil, floor, round, trunc
@@ -67,5 +68,6 @@ ALL: tuple[Primitive, ...] = (
     sum,
     matmul,
     reshape, broadcast_to, permute_dims, stack,
+    part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,
 )
