@@ -42,7 +42,8 @@ from .ops.comparison import (
     not_equal,
     signbit,
 )
-from .ops.contraction import matmul
+from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
+from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem

@@ -43,7 +43,8 @@ from .comparison import (
     not_equal,
     signbit,
 )
-from .contraction import matmul
+from .contraction import linear, matmul, vecdot
+from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
@@ -66,7 +67,7 @@ ALL: tuple[Primitive, ...] = (
     logical_and, logical_or, logical_xor, logical_not,
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
     sum,
-    matmul,
+    matmul, einsum, linear, vecdot,
     reshape, broadcast_to, permute_dims, stack,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,
