@@ -165,8 +165,21 @@ def float32_stays_float32(prim: Primitive, sample: Sample) -> None:
             assert all(typeof(y).dtype != np.float64 for y in out), "a float64 came out of float32"
 
 
+def a_gate_equals_its_body(prim: Primitive, sample: Sample) -> None:
+    if prim.body is None:
+        return
+    args, params = canonical(prim, sample)
+    for a, b in zip(parts(prim(*args, **params)), parts(prim.body(*args, **params))):
+        close(a, b, rtol=1e-10, atol=1e-12)
+    for i, (x, rule) in enumerate(zip(args, rules_of(prim, len(args)))):
+        if rule is not None and x is not None and is_float(typeof(x).dtype):
+            gradients = [cr.grad(lambda x, f=f, i=i: weighed(f(*args[:i], x, *args[i + 1:], **params)))(x)
+                         for f in (prim, prim.body)]
+            close(*gradients, rtol=1e-9, atol=1e-11)
+
+
 LAWS = (
     result_type_agrees_with_the_value, forward_mode_agrees_with_differences, reverse_mode_is_the_adjoint_of_forward_mode,
     second_derivative_three_ways, staged_equals_eager, batched_equals_a_loop, tangent_is_the_transpose_of_backward,
-    float32_stays_float32,
+    float32_stays_float32, a_gate_equals_its_body,
 )

@@ -1,6 +1,25 @@
 """chainrule: backpropagation, opened."""
 __version__ = "0.1.0"
 
+from .ops.activation import (
+    celu,
+    elu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    threshold,
+)
 from .ops.arithmetic import (
     abs,
     add,

@@ -3,6 +3,25 @@ from __future__ import annotations
 
 from chainrule.core.primitive import Primitive
 
+from .activation import (
+    celu,
+    elu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    threshold,
+)
 from .arithmetic import (
     abs,
     add,
@@ -68,6 +87,8 @@ ALL: tuple[Primitive, ...] = (
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
     sum,
     matmul, einsum, linear, vecdot,
+    relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
+    elu, selu, celu, softsign,
     reshape, broadcast_to, permute_dims, stack,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,

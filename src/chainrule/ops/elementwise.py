@@ -85,9 +85,20 @@ def elementwise_type(forward: Callable[..., Any], *types: Type | None, **params:
     return Type(broadcast(forward.__name__, *known), dtype)
 
 
-def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samples: Samples | None = None) -> Declaration:
-    """An elementwise composite: a body of smaller operations that opens it, and slopes that are simpler or more accurate."""
+def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samples: Samples | None = None,
+         prepare: Callable[..., Any] | None = None, forward: Callable[..., Any] | None = None) -> Declaration:
+    """An elementwise composite: a body of smaller operations that opens it, and slopes that are simpler or more accurate.
+
+    `forward` computes its values in NumPy where the body, which is written to be read, would be slower, overflow or round.
+    """
     domains = domain if isinstance(domain[0], tuple) else (domain,) * len(slopes)
-    return composite(
-        backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
-        samples=samples or in_domains(domains), tex=tex, slopes=slopes, domain=domains)
+
+    def declare(body: Callable[..., Any]) -> Primitive:
+        make = composite(
+            backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
+            result=lambda *types, **params: elementwise_type(prim.forward, *types, **params),
+            batch=lambda flags, *args, **params: prim(*align(flags, args), **params), samples=samples or in_domains(domains),
+            prepare=prepare, tex=tex, slopes=slopes, domain=domains, forward=forward)
+        prim = make(body)
+        return prim
+    return declare
