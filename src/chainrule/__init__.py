@@ -62,13 +62,16 @@ from .ops.comparison import (
     signbit,
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
+from .ops.cumulative import cumprod, cumsum, linear_recurrence
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
 from .ops.movement import moveaxis, permute_dims, stack
 from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
+from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
+from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .tensor import Tensor, no_grad, tensor
 from .transforms import grad, jvp, value_and_grad, vjp, vmap

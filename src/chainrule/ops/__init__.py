@@ -63,13 +63,16 @@ from .comparison import (
     signbit,
 )
 from .contraction import linear, matmul, vecdot
+from .cumulative import cumprod, cumsum, linear_recurrence, shifted
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .movement import permute_dims, stack
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
+from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
+from .statistics import mean, std, var
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 
 ALL: tuple[Primitive, ...] = (
@@ -85,10 +88,12 @@ ALL: tuple[Primitive, ...] = (
     isfinite, isinf, isnan, signbit,
     logical_and, logical_or, logical_xor, logical_not,
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
-    sum,
     matmul, einsum, linear, vecdot,
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
     elu, selu, celu, softsign,
+    sum, prod, max, min, logsumexp, all, any, count_nonzero,
+    mean, var, std,
+    cumsum, cumprod, linear_recurrence, shifted,
     reshape, broadcast_to, permute_dims, stack,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,

@@ -1,0 +1,75 @@
+"""A statistic sums up a sample in one number: where it lies, and how widely it spreads."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.type import Array, Shape, Type, typeof
+
+from .broadcasting import broadcast_to, spread
+from .choice import where
+from .comparison import equal
+from .families import arrays, linear, past_batch, reduced, reduced_shape, several
+from .reduction import EVERY_OPTION, count, reduced_dtype, reduction
+
+
+def mean_back(g: Array, x: Array, axis: Shape, keepdims: bool) -> Array:
+    return broadcast_to(spread(g, x, axis, keepdims) / count(x, axis), shape=typeof(x).shape)
+
+
+@linear(transpose=mean_back, batch=lambda t, axis, keepdims: {"axis": past_batch(axis), "keepdims": keepdims},
+        result=lambda t, axis, keepdims: Type(reduced_shape(t.shape, axis, keepdims), reduced_dtype(np.mean, t.dtype)),
+        prepare=reduced("mean"), samples=EVERY_OPTION, tex=r"\operatorname{{mean}} {0}")
+def mean(x: Array, *, axis: Shape, keepdims: bool) -> Array:
+    """The arithmetic mean along `axis` (an int, a tuple of ints, or None for all)."""
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def centred(x: Array, axis: Shape) -> Array:
+    """`x` minus its mean, by engine operations. The mean is corrected once, so that a constant gives exactly 0."""
+    rough = mean(x, axis=axis, keepdims=True)
+    return x - (rough + mean(x - rough, axis=axis, keepdims=True))
+
+
+def spread_prepare(name: str) -> Callable[..., Any]:
+    def prepare(x: Array, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        args, params = reduced(name)(x, axis, keepdims)
+        return args, {**params, "correction": float(correction)}
+    return prepare
+
+
+def freedom(x: Array, axis: Shape, correction: float) -> float:
+    n = count(x, axis)
+    return n - correction if n > correction else 0.0
+
+
+SPREADS = several(EVERY_OPTION, arrays((3, 4), axis=0, correction=1))
+
+
+@reduction(lambda y, x, axis, correction: centred(x, axis) * (2.0 / freedom(x, axis, correction)),
+           samples=SPREADS, prepare=spread_prepare("var"), tex=r"\operatorname{{var}} {0}")
+def var(x: Array, *, axis: Shape, keepdims: bool, correction: float = 0.0) -> Array:
+    """The variance along `axis`: the mean square distance from the mean, over `n - correction`, in two passes."""
+    rough = np.mean(x, axis=axis, keepdims=True)
+    centre = x - (rough + np.mean(x - rough, axis=axis, keepdims=True))
+    return np.divide(np.sum(centre * centre, axis=axis, keepdims=keepdims), freedom(x, axis, correction))
+
+
+def std_slope(y: Array, x: Array, axis: Shape, correction: float) -> Array:
+    """(x - mean) / ((n - correction) y), and 0 where all are equal: the least steep of the slopes that meet there."""
+    constant = equal(y, 0)
+    unit = centred(x, axis) / where(constant, 1.0, y)
+    return where(constant, 0.0, unit / freedom(x, axis, correction))
+
+
+@reduction(std_slope, samples=several(*[arrays(shape, **options) for shape, options in (
+               ((3, 4), {}), ((3, 4), {"axis": -1}), ((2, 3, 4), {"axis": (0, 2), "keepdims": True}),
+               ((3, 4), {"axis": 0, "correction": 1}))]),
+           prepare=spread_prepare("std"), tex=r"\operatorname{{std}} {0}")
+def std(x: Array, *, axis: Shape, keepdims: bool, correction: float = 0.0) -> Array:
+    """The standard deviation along `axis`, the root of `var`; where all elements are equal, its gradient is 0."""
+    return np.sqrt(var.forward(x, axis=axis, keepdims=keepdims, correction=correction))
+
+
