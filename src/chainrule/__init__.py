@@ -63,14 +63,18 @@ from .ops.comparison import (
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
 from .ops.cumulative import cumprod, cumsum, linear_recurrence
+from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
-from .ops.movement import moveaxis, permute_dims, stack
+from .ops.joining import concat, repeat, split, tile, unstack
+from .ops.movement import matrix_transpose, moveaxis, permute_dims, stack, swapaxes
 from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
+from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
+from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .tensor import Tensor, no_grad, tensor

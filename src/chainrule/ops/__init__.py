@@ -68,8 +68,10 @@ from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
+from .joining import concat
 from .movement import permute_dims, stack
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
+from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
 from .statistics import mean, std, var
@@ -95,6 +97,9 @@ ALL: tuple[Primitive, ...] = (
     mean, var, std,
     cumsum, cumprod, linear_recurrence, shifted,
     reshape, broadcast_to, permute_dims, stack,
+    sum,
+    matmul,
+    reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,
 )

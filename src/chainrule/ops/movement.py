@@ -7,9 +7,9 @@ import numpy as np
 
 from chainrule.core.primitive import Each
 from chainrule.core.type import Array, Shape, Type, normal_axis, promote, typeof
-from chainrule.errors import ShapeError
+from chainrule.errors import ArgumentError, ShapeError
 
-from .broadcasting import broadcast_to
+from .broadcasting import broadcast_to, like
 from .families import arrays, linear, primitive
 
 
@@ -37,6 +37,15 @@ def matrix_transpose(x: Array) -> Array:
     return permute_dims(x, axes=(*range(ndim - 2), ndim - 1, ndim - 2))
 
 
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
+    """The array with two axes exchanged."""
+    ndim = typeof(x).ndim
+    order = list(range(ndim))
+    a, b = normal_axis("swapaxes", axis1, ndim), normal_axis("swapaxes", axis2, ndim)
+    order[a], order[b] = b, a
+    return permute_dims(x, axes=tuple(order))
+
+
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """The array with the axes `source` moved to the places `destination`; the others keep their order."""
     ndim = typeof(x).ndim
@@ -54,6 +63,8 @@ def moveaxis(x: Array, source: Any, destination: Any) -> Array:
 def stack_prepare(*arrays: Array, axis: int = 0) -> Any:
     if len(arrays) == 1 and isinstance(arrays[0], list | tuple):
         arrays = tuple(arrays[0])
+    if not arrays:
+        raise ArgumentError("stack: there is nothing to join; give at least one array.")
     return arrays, {"axis": normal_axis("stack", axis, typeof(arrays[0]).ndim + 1)}
 
 
@@ -72,7 +83,7 @@ def stack_batch(flags: list[bool], *arrays: Array, axis: int) -> Array:
 
 
 @primitive(
-    backward=Each(lambda i, g, y, *arrays, axis: g[(*[slice(None)] * axis, i)]),
+    backward=Each(lambda i, g, y, *arrays, axis: like(g[(*[slice(None)] * axis, i)], arrays[i])),
     tangent=lambda tangents, y, *arrays, axis: stack(
         *(np.zeros(typeof(a).shape, typeof(a).dtype) if t is None else t for t, a in zip(tangents, arrays)), axis=axis),
     result=stack_type, batch=stack_batch, prepare=stack_prepare, samples=arrays((3, 4), (3, 4), axis=1))
