@@ -15,7 +15,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("errors",),
     ("core",),
     ("ops",),
-    ("cuts", "eager", "tensor", "creation", "linalg", "random", "transforms", "jacobians", "checkpoint", "rules"),
+    ("cuts", "eager", "tensor", "creation", "linalg", "random", "transforms", "jacobians", "recompute", "rules"),
     ("check", "nn", "optim", "explanation"),
     ("train",),
     ("cli",),

@@ -1,6 +1,7 @@
 """chainrule: backpropagation, opened."""
 __version__ = "0.1.0"
 
+from .jacobians import hessian, hvp, jacobian
 from .ops.activation import (
     celu,
     elu,
@@ -35,7 +36,7 @@ from .ops.arithmetic import (
     sign,
     subtract,
 )
-from .ops.broadcasting import astype, broadcast_to, chain, reshape, stop_gradient, sum
+from .ops.broadcasting import astype, broadcast_to, chain, reshape, sum
 from .ops.choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where
 from .ops.comparison import (
     allclose,
@@ -77,5 +78,7 @@ from .ops.rounding import ceil, floor, round, trunc
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
+from .recompute import checkpoint
+from .rules import custom_rule
 from .tensor import Tensor, no_grad, tensor
-from .transforms import grad, jvp, value_and_grad, vjp, vmap
+from .transforms import grad, jvp, stop_gradient, value_and_grad, vjp, vmap

@@ -97,6 +97,12 @@ def now() -> Interpreter:
     return current.get(ground)
 
 
+def interpreter_of_users() -> Interpreter:
+    """Who interprets a user's own code that a sweep calls: NumPy alone does not know tensors."""
+    here = now()
+    return ground if here is NUMPY else here
+
+
 def settle(interpreter: Interpreter) -> None:
     """Make `interpreter` the one in charge wherever no transform is active."""
     global ground

@@ -18,7 +18,10 @@ class Structure(NamedTuple):
     def __str__(self) -> str:
         if self.kind is LEAF:
             return "*"
-        name = "" if self.kind in (list, tuple, dict, type(None)) else getattr(self.kind, "__name__", str(self.kind))
+        if self.kind is type(None):
+            return "None"
+        kind = self.kind if isinstance(self.kind, type) else type(self.kind)
+        name = "" if kind in (list, tuple, dict) else kind.__name__
         return f"{name}{{{', '.join(f'{k}: {c}' for k, c in zip(self.keys, self.children))}}}"
 
 
@@ -27,7 +30,10 @@ leaf = Structure(LEAF, (), ())
 
 
 def entries(tree: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-    """One level of a tree: kind, keys, values. A kind of LEAF means: not a container."""
+    """One level of a tree: kind, keys, values. A kind of LEAF means: not a container.
+
+    A field of a dataclass made with `field(metadata={"static": True})` is part of the container, not of the tree.
+    """
     if tree is None:
         return type(None), (), ()
     if isinstance(tree, dict):
@@ -35,7 +41,7 @@ def entries(tree: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     if isinstance(tree, tuple | list):
         return type(tree), tuple(range(len(tree))), tuple(tree)
     if is_dataclass(tree) and not isinstance(tree, type):
-        names = tuple(f.name for f in fields(tree) if f.init)
+        names = tuple(f.name for f in fields(tree) if f.init and not f.metadata.get("static"))
         return tree, names, tuple(getattr(tree, n) for n in names)
     return LEAF, (), ()
 
@@ -74,10 +80,20 @@ def unflatten(structure: Structure, leaves: Iterator[Any] | list[Any]) -> Any:
     return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
-def same(a: Structure, b: Structure) -> bool:
-    """Whether two trees have the same containers and keys (of a dataclass, its class counts, not its other fields)."""
-    kinds = [s.kind if isinstance(s.kind, type | str) else type(s.kind) for s in (a, b)]
-    return kinds[0] is kinds[1] and a.keys == b.keys and all(map(same, a.children, b.children))
+def leaves_like(structure: Structure, tree: Any, name: str) -> list[Any]:
+    """The leaves of `tree` in the order of `structure`, or an error where its containers or keys differ.
+
+    Dictionaries may hold their keys in any order; of a dataclass its class counts, not its other fields.
+    """
+    kind, keys, values = entries(tree)
+    kinds = [k if isinstance(k, type | str) else type(k) for k in (structure.kind, kind)]
+    if kinds[0] is not kinds[1] or set(keys) != set(structure.keys):
+        raise ArgumentError(f"{name}: the trees differ: {structure} and {flatten(tree)[1]}. Give trees with the same containers "
+                            "and keys.")
+    if kind is LEAF:
+        return [tree]
+    found = dict(zip(keys, values))
+    return [x for key, child in zip(structure.keys, structure.children) for x in leaves_like(child, found[key], name)]
 
 
 def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -87,12 +103,7 @@ def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
     {'w': 2.0, 'b': [4.0]}
     """
     leaves, structure = flatten(tree)
-    columns = [leaves]
-    for other in others:
-        column, shape = flatten(other)
-        if not same(structure, shape):
-            raise ArgumentError(f"tree_map: the trees differ: {structure} and {shape}. Give trees with the same keys.")
-        columns.append(column)
+    columns = [leaves, *(leaves_like(structure, other, "tree_map") for other in others)]
     return unflatten(structure, [f(*row) for row in zip(*columns)])
 
 
