@@ -63,6 +63,7 @@ from .ops.comparison import (
     signbit,
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
+from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
 from .ops.cumulative import cumprod, cumsum, linear_recurrence
 from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
@@ -76,6 +77,7 @@ from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
+from .ops.softmax import log_softmax, softmax, softmin
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .recompute import checkpoint

@@ -63,6 +63,7 @@ from .comparison import (
     signbit,
 )
 from .contraction import linear, matmul, vecdot
+from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, shifted
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
@@ -74,6 +75,7 @@ from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal
 from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
+from .softmax import log_softmax, softmax
 from .statistics import mean, std, var
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 
@@ -96,9 +98,7 @@ ALL: tuple[Primitive, ...] = (
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
     mean, var, std,
     cumsum, cumprod, linear_recurrence, shifted,
-    reshape, broadcast_to, permute_dims, stack,
-    sum,
-    matmul,
+    softmax, log_softmax, softmax_cross_entropy, one_hot,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,
