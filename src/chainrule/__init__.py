@@ -67,7 +67,7 @@ from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_e
 from .ops.cumulative import cumprod, cumsum, linear_recurrence
 from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
-from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
 from .ops.joining import concat, repeat, split, tile, unstack
@@ -78,6 +78,7 @@ from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.softmax import log_softmax, softmax, softmin
+from .ops.special import erf, erfc, sinc
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .recompute import checkpoint

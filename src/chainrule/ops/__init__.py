@@ -66,7 +66,7 @@ from .contraction import linear, matmul, vecdot
 from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, shifted
 from .einsum import einsum
-from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share
+from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
@@ -76,6 +76,7 @@ from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
 from .softmax import log_softmax, softmax
+from .special import erf, erfc, gaussian, sinc, spherical_bessel
 from .statistics import mean, std, var
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 
@@ -83,9 +84,10 @@ ALL: tuple[Primitive, ...] = (
     add, subtract, multiply, divide, floor_divide, remainder, negative, positive,
     abs, sign, copysign, nextafter, heaviside,
     square, sqrt, cbrt, reciprocal, pow, base_slope, exponent_slope, hypot, leg,
-    exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share,
+    exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlogy, xlog1py,
     sin, cos, tan, asin, acos, atan, atan2, turn, deg2rad, rad2deg,
     sinh, cosh, tanh, asinh, acosh, atanh,
+    erf, erfc, gaussian, sinc, spherical_bessel,
     floor, ceil, round, trunc,
     where, maximum, minimum, fmax, fmin, clip, nan_to_num,
     equal, not_equal, less, less_equal, greater, greater_equal, isclose,

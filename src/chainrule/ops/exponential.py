@@ -7,6 +7,8 @@ import numpy as np
 
 from chainrule.core.type import Array
 
+from .choice import where
+from .comparison import equal
 from .elementwise import elementwise
 
 LOG_2 = math.log(2.0)
@@ -82,3 +84,29 @@ def share(a: Array, b: Array) -> Array:
         lost = np.where(np.isfinite(lost), lost, lost.dtype.type(0))
         small = np.exp(-np.abs(difference)) * (1 - np.copysign(lost, lost * np.sign(difference)))
         return np.where(difference < 0, small, lost.dtype.type(1)) / (1 + small)
+
+
+@elementwise(lambda y, x, z: where(equal(x, 0) & equal(z, 0), 0.0, log(z)), lambda y, x, z: where(equal(x, 0), 0.0, x / z),
+             domain=((-3.0, 3.0), (0.1, 3.0)), tex=r"{0} \log {1}")
+def xlogy(x: Array, z: Array) -> Array:
+    """`x log z`, and 0 where `x` is 0, whatever `z`; both slopes are 0 at `xlogy(0, 0)`.
+
+    >>> import chainrule as cr
+    >>> cr.grad(cr.xlogy, argnums=(0, 1))(0.0, 0.0)
+    (np.float64(0.0), np.float64(0.0))
+    """
+    return times(x, z, np.log)
+
+
+@elementwise(lambda y, x, z: where(equal(x, 0) & equal(z, -1), 0.0, log1p(z)),
+             lambda y, x, z: where(equal(x, 0), 0.0, x / (1 + z)), domain=((-3.0, 3.0), (-0.5, 3.0)),
+             tex=r"{0} \log(1 + {1})")
+def xlog1py(x: Array, z: Array) -> Array:
+    """`x log(1 + z)`, and 0 where `x` is 0, whatever `z`; both slopes are 0 at `xlog1py(0, -1)`."""
+    return times(x, z, np.log1p)
+
+
+def times(x: Array, z: Array, logarithm: np.ufunc) -> Array:
+    with np.errstate(all="ignore"):
+        product = np.multiply(x, logarithm(z))
+    return np.where(np.equal(x, 0) & ~np.isnan(z), product.dtype.type(0), product)[()]

@@ -58,7 +58,7 @@ def pow(a: Array, b: Array) -> Array:
 
 def mixed(y: Array, a: Array, b: Array) -> Array:
     """The derivative of a power in base and exponent, `a^(b-1) (1 + b log|a|)`."""
-    return pow(a, b - 1) + b * exponent_slope(a, b - 1)
+    return chain(pow(a, b - 1), 1 + chain(b, log(abs(a))))
 
 
 @elementwise(lambda y, a, b: b * base_slope(a, b - 1), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}")
@@ -75,8 +75,8 @@ def base_slope(a: Array, b: Array) -> Array:
             return np.asarray(np.where(b == 0, 0.0, b * np.power(np.asarray(a, np.float64), b - 1)), dtype)[()]
         magnitude = np.abs(a)
         exact = np.greater_equal(b, 0.5)
-        root = np.power(magnitude, np.where(exact, np.subtract(b, 1), b) * 0.5)
-        slope = b * root / np.where(exact, 1.0, magnitude) * root
+        root = np.power(magnitude, np.multiply(np.where(exact, np.subtract(b, 1), b), 0.5))
+        slope: Any = b * root / np.where(exact, 1.0, magnitude) * root
         slope = np.where((magnitude == 0) & ~exact, b * np.inf, slope)
         sign = np.power(np.copysign(1.0, a), np.subtract(b, 1))
         return np.where(np.equal(b, 0), 0.0, slope * sign)[()]
@@ -101,8 +101,8 @@ def hypot(a: Array, b: Array) -> Array:
     return np.hypot(a, b)
 
 
-@elementwise(lambda y, a, b: leg(b, a) ** 2 / hypot(a, b), lambda y, a, b: -y * leg(b, a) / hypot(a, b), domain=(0.3, 3.0),
-             tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}")
+@elementwise(lambda y, a, b: leg(b, a) * leg(b, a) / hypot(a, b), lambda y, a, b: -y * leg(b, a) / hypot(a, b),
+             domain=(0.3, 3.0), tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}")
 def leg(a: Array, b: Array) -> Array:
     """The leg `a` of a vector `(a, b)` scaled to length 1, and 0 where there is no direction; safe from overflow."""
     scale = np.maximum(np.abs(a), np.abs(b))

@@ -61,12 +61,14 @@ def atan2(a: Array, b: Array) -> Array:
 @elementwise(lambda y, a, b: -2 * y * turn(b, a), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y), domain=(0.3, 3.0),
              tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}")
 def turn(a: Array, b: Array) -> Array:
-    """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre. Scaled, so that no square overflows."""
-    with np.errstate(all="ignore"):
-        scale = np.maximum(np.abs(a), np.abs(b))
-        scale = np.where(scale == 0, scale.dtype.type(1), scale)
-        a, b = a / scale, b / scale
-        return np.where(scale == 0, scale.dtype.type(0), b / (a * a + b * b) / scale)
+    """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre.
+
+    Computed on the binary digits, and scaled at the end, so that nothing overflows or underflows before the result does.
+    """
+    _, exponent = np.frexp(np.maximum(np.abs(a), np.abs(b)))
+    square = np.ldexp(a, -exponent) ** 2 + np.ldexp(b, -exponent) ** 2
+    digits, size = np.frexp(b)
+    return np.ldexp(digits / np.where(square == 0, square.dtype.type(1), square), size - 2 * exponent)
 
 
 @elementwise(np.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}")
