@@ -1,0 +1,166 @@
+"""A reference is what an operation and its slopes truly are, in arbitrary precision (mpmath); one line for each operation.
+
+A kink or a pole has no reference: what happens there is a convention, and other tests hold it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath as mp
+
+ANY = (-float("inf"), float("inf"))
+POSITIVE = (0.0, float("inf"))
+
+
+class Reference(NamedTuple):
+    """The true function, its true slopes (None: the operation has no slope there), and where to compare.
+
+    `params` are the options of the operation; `domain` has one interval for each argument; `near` names points, such as zeros
+    of a slope, to look around closely.
+    """
+
+    value: Callable[..., Any]
+    slopes: tuple[Callable[..., Any] | None, ...]
+    params: dict[str, Any]
+    domain: tuple[tuple[float, float], ...]
+    near: tuple[float, ...]
+
+
+REFERENCES: dict[str, list[Reference]] = {}
+
+
+def reference(name: str, value: Callable[..., Any], *slopes: Callable[..., Any] | None,
+              domain: Any = None, near: tuple[float, ...] = (), **params: Any) -> None:
+    """Add a line to the table; an operation with options has a line for each setting worth looking at."""
+    domains = domain or (ANY,) * len(slopes)
+    intervals = domains if isinstance(domains[0], tuple) else (domains,) * len(slopes)
+    REFERENCES.setdefault(name, []).append(Reference(value, slopes, params, intervals, near))
+
+
+def off(kink: float, slope: Callable[..., Any]) -> Callable[..., Any]:
+    """A slope that has no reference at a kink of its first argument."""
+    return lambda x, *rest: mp.nan if x == kink else slope(x, *rest)
+
+
+zero: Callable[..., Any] = lambda *args: 0  # noqa: E731  as short as the slopes it stands among
+one: Callable[..., Any] = lambda *args: 1  # noqa: E731
+
+# arithmetic
+reference("add", lambda a, b: mp.fadd(a, b, exact=True), one, one)
+reference("subtract", lambda a, b: mp.fsub(a, b, exact=True), one, lambda a, b: -1)
+reference("multiply", lambda a, b: a * b, lambda a, b: b, lambda a, b: a)
+reference("divide", lambda a, b: a / b, lambda a, b: 1 / b, lambda a, b: -a / b ** 2)
+reference("floor_divide", lambda a, b: mp.floor(a / b), lambda a, b: 0, lambda a, b: 0, domain=(1.0, 1e5))
+reference("remainder", lambda a, b: a - b * mp.floor(a / b), one, lambda a, b: -mp.floor(a / b), domain=(1.0, 1e5))
+reference("negative", lambda x: -x, lambda x: -1)
+reference("positive", lambda x: x, one)
+reference("abs", lambda x: abs(x), off(0, lambda x: mp.sign(x)))
+reference("sign", lambda x: mp.sign(x), off(0, zero))
+reference("copysign", lambda a, b: abs(a) * mp.sign(b), off(0, lambda a, b: mp.sign(a) * mp.sign(b)), zero,
+          domain=(ANY, (0.1, 9.0)))
+reference("heaviside", lambda x, h: (1 + mp.sign(x)) / 2 if x else h, off(0, zero), lambda x, h: 0 if x else 1)
+
+# powers and roots
+
+def mixed(a: Any, b: Any) -> Any:
+    return a ** (b - 1) * (1 + b * mp.log(a))
+
+
+reference("square", lambda x: x * x, lambda x: 2 * x)
+reference("sqrt", lambda x: mp.sqrt(x), lambda x: mp.inf if x == 0 else 1 / (2 * mp.sqrt(x)), domain=POSITIVE)
+reference("cbrt", lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: mp.inf if x == 0 else 1 / (3 * mp.cbrt(abs(x)) ** 2))
+reference("reciprocal", lambda x: 1 / x, lambda x: -1 / (x * x))
+reference("pow", lambda a, b: a ** b, lambda a, b: b * a ** (b - 1), off(0, lambda a, b: a ** b * mp.log(a)),
+          domain=(POSITIVE, ANY))
+reference("base_slope", lambda a, b: b * a ** (b - 1), lambda a, b: b * (b - 1) * a ** (b - 2), mixed,
+          domain=(POSITIVE, ANY))
+reference("exponent_slope", off(0, lambda a, b: a ** b * mp.log(a)), off(0, mixed), off(0, lambda a, b: a ** b * mp.log(a) ** 2),
+          domain=(POSITIVE, ANY))
+reference("hypot", lambda a, b: mp.hypot(a, b), lambda a, b: a / mp.hypot(a, b), lambda a, b: b / mp.hypot(a, b))
+reference("leg", lambda a, b: a / mp.hypot(a, b), lambda a, b: b ** 2 / mp.hypot(a, b) ** 3,
+          lambda a, b: -a * b / mp.hypot(a, b) ** 3)
+
+# exponentials and logarithms
+
+def share(a: Any, b: Any) -> Any:
+    return 1 / (1 + mp.exp(mp.fsub(b, a, exact=True)))
+
+
+reference("exp", lambda x: mp.exp(x), lambda x: mp.exp(x))
+reference("exp2", lambda x: mp.power(2, x), lambda x: mp.power(2, x) * mp.ln2)
+reference("expm1", lambda x: mp.expm1(x), lambda x: mp.exp(x))
+reference("log", lambda x: mp.log(x), lambda x: 1 / x, domain=POSITIVE)
+reference("log1p", lambda x: mp.log1p(x), lambda x: 1 / mp.fadd(1, x, exact=True), domain=(-1.0, ANY[1]))
+reference("log2", lambda x: mp.log(x) / mp.ln2, lambda x: 1 / (x * mp.ln2), domain=POSITIVE)
+reference("log10", lambda x: mp.log(x) / mp.ln10, lambda x: 1 / (x * mp.ln10), domain=POSITIVE)
+reference("logaddexp", lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))), share, lambda a, b: share(b, a))
+reference("share", share, lambda a, b: share(a, b) * share(b, a), lambda a, b: -share(a, b) * share(b, a))
+
+
+def product(x: Any, logarithm: Any) -> Any:
+    return x * logarithm if x else 0
+
+
+reference("xlogy", lambda x, z: product(x, mp.log(z)), off(0, lambda x, z: mp.log(z)), lambda x, z: x / z, domain=(ANY, POSITIVE))
+reference("xlog1py", lambda x, z: product(x, mp.log1p(z)), lambda x, z: mp.log1p(z), lambda x, z: x / mp.fadd(1, z, exact=True),
+          domain=(ANY, (-1.0, ANY[1])))
+
+# circular functions
+
+def turn(a: Any, b: Any) -> Any:
+    return b / (a * a + b * b)
+
+
+reference("sin", lambda x: mp.sin(x), lambda x: mp.cos(x))
+reference("cos", lambda x: mp.cos(x), lambda x: -mp.sin(x))
+reference("tan", lambda x: mp.tan(x), lambda x: 1 + mp.tan(x) ** 2)
+reference("asin", lambda x: mp.asin(x), lambda x: 1 / mp.sqrt((1 - x) * (1 + x)), domain=(-1.0, 1.0))
+reference("acos", lambda x: mp.acos(x), lambda x: -1 / mp.sqrt((1 - x) * (1 + x)), domain=(-1.0, 1.0))
+reference("atan", lambda x: mp.atan(x), lambda x: 1 / (1 + x * x))
+reference("atan2", off(0, lambda a, b: mp.atan2(a, b)), turn, lambda a, b: -turn(b, a))
+reference("turn", turn, lambda a, b: -2 * turn(a, b) * turn(b, a), lambda a, b: turn(b, a) ** 2 - turn(a, b) ** 2)
+reference("deg2rad", lambda x: x * mp.pi / 180, lambda x: mp.pi / 180)
+reference("rad2deg", lambda x: x * 180 / mp.pi, lambda x: 180 / mp.pi)
+
+# hyperbolic functions
+reference("sinh", lambda x: mp.sinh(x), lambda x: mp.cosh(x))
+reference("cosh", lambda x: mp.cosh(x), lambda x: mp.sinh(x))
+reference("tanh", lambda x: mp.tanh(x), lambda x: mp.sech(x) ** 2)
+reference("asinh", lambda x: mp.asinh(x), lambda x: 1 / mp.hypot(1, x))
+reference("acosh", lambda x: mp.acosh(x), lambda x: 1 / (mp.sqrt(x - 1) * mp.sqrt(x + 1)), domain=(1.0, ANY[1]))
+reference("atanh", lambda x: mp.atanh(x), lambda x: 1 / ((1 - x) * (1 + x)), domain=(-1.0, 1.0))
+
+# special functions
+
+def bessel(n: int, x: Any) -> Any:
+    """`j_n(pi x)`."""
+    z = mp.pi * x
+    if not x:
+        return int(n == 0)
+    if abs(z) < mp.mpf(10) ** -12:
+        return z ** n / mp.fac2(2 * n + 1)
+    if n == 0:
+        return mp.sinpi(x) / z
+    before = mp.cospi(x) / z if n == 1 else bessel(n - 2, x)
+    with mp.workprec(max(mp.mp.prec, 400)):
+        return (2 * n - 1) / z * bessel(n - 1, x) - before
+
+
+def bessel_slope(n: int, x: Any) -> Any:
+    return mp.pi / (2 * n + 1) * ((n * bessel(n - 1, x) if n else 0) - (n + 1) * bessel(n + 1, x))
+
+
+BELL = lambda x: mp.exp(-x * x)  # noqa: E731  as short as the slopes it stands among
+reference("erf", lambda x: mp.erf(x), lambda x: 2 / mp.sqrt(mp.pi) * BELL(x))
+reference("erfc", lambda x: mp.erfc(x), lambda x: -2 / mp.sqrt(mp.pi) * BELL(x), domain=(-30.0, 30.0))
+reference("gaussian", BELL, lambda x: -2 * x * BELL(x))
+reference("sinc", lambda x: bessel(0, x), lambda x: -mp.pi * bessel(1, x), near=(1.4302966531242027,))
+for n in range(3):
+    reference("spherical_bessel", lambda x, n=n: bessel(n, x), lambda x, n=n: bessel_slope(n, x), order=n)
+
+# rounding
+reference("floor", lambda x: mp.floor(x), zero)
+reference("ceil", lambda x: mp.ceil(x), zero)
+reference("trunc", lambda x: mp.sign(x) * mp.floor(abs(x)), zero)
+reference("round", lambda x: mp.nint(x), zero, decimals=0)
