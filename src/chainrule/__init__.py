@@ -64,7 +64,7 @@ from .ops.comparison import (
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
-from .ops.cumulative import cumprod, cumsum, linear_recurrence
+from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, linear_recurrence
 from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy
@@ -76,6 +76,7 @@ from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
 from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
+from .ops.searching import argmax, argmin, nonzero, searchsorted
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.softmax import log_softmax, softmax, softmin
 from .ops.special import erf, erfc, sinc

@@ -75,6 +75,7 @@ from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal
 from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
+from .searching import argmax, argmin, searchsorted
 from .softmax import log_softmax, softmax
 from .special import erf, erfc, gaussian, sinc, spherical_bessel
 from .statistics import mean, std, var
@@ -99,6 +100,7 @@ ALL: tuple[Primitive, ...] = (
     elu, selu, celu, softsign,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
     mean, var, std,
+    argmax, argmin, searchsorted,
     cumsum, cumprod, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.type import Array, Type, broadcast, is_float, normal_axis, promote, typeof
+from chainrule.errors import ArgumentError
 
 from .broadcasting import astype, broadcast_to, like, reshape
 from .families import arrays, linear, primitive, several
+from .indexing import embed
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -129,3 +131,47 @@ def cumprod(x: Array, *, axis: int, reverse: bool) -> Array:
     The gradient never divides, so it is exact where elements are zero.
     """
     return backwards(np.cumprod(backwards(x, axis, reverse), axis), axis, reverse)
+
+
+# ---------------------------------------------------------------------------------------- by the standard's names
+def only_axis(name: str, x: Array, axis: int | None) -> int:
+    """The axis to fold along: it may be left out where there is only one."""
+    ndim = typeof(x).ndim
+    if axis is None and ndim > 1:
+        raise ArgumentError(f"{name}: {typeof(x)} has {ndim} axes; say along which with axis=.")
+    return normal_axis(name, axis or 0, ndim)
+
+
+def after_initial(y: Array, axis: int) -> Array:
+    """The steps with a zero in front."""
+    shape = typeof(y).shape
+    return embed(y, shape=(*shape[:axis], shape[axis] + 1, *shape[axis + 1:]), key=along(axis, slice(1, None)))
+
+
+def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
+    """The sums of the first elements along an axis, which may be left out where there is only one.
+
+    `include_initial` puts the sum of no elements, 0, in front.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.cumulative_sum(np.array([1.0, 2.0, 3.0]), include_initial=True)
+    array([0., 1., 3., 6.])
+    """
+    place = only_axis("cumulative_sum", x, axis)
+    y = cumsum(x, place, dtype)
+    return after_initial(y, place) if include_initial else y
+
+
+def cumulative_prod(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
+    """The products of the first elements along an axis, which may be left out where there is only one.
+
+    `include_initial` puts the product of no elements, 1, in front.
+    """
+    place = only_axis("cumulative_prod", x, axis)
+    y = cumprod(x, place, dtype)
+    if not include_initial:
+        return y
+    shape, kind = typeof(y)[:2]
+    first = np.zeros((*shape[:place], shape[place] + 1, *shape[place + 1:]), kind)
+    first[along(place, 0)] = 1
+    return after_initial(y, place) + first
