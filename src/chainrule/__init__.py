@@ -72,13 +72,23 @@ from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
 from .ops.joining import concat, repeat, split, tile, unstack
 from .ops.movement import matrix_transpose, moveaxis, permute_dims, stack, swapaxes
+from .ops.normalization import (
+    batch_norm,
+    divide_by_rms,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+    running_statistics,
+    standardize,
+)
 from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
 from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
 from .ops.searching import argmax, argmin, nonzero, searchsorted
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
-from .ops.softmax import log_softmax, softmax, softmin
+from .ops.softmax import glu, log_softmax, softmax, softmin
 from .ops.special import erf, erfc, sinc
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan

@@ -71,6 +71,7 @@ from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
 from .movement import permute_dims, stack
+from .normalization import divide_by_rms, standardize
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
 from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
@@ -102,7 +103,7 @@ ALL: tuple[Primitive, ...] = (
     mean, var, std,
     argmax, argmin, searchsorted,
     cumsum, cumprod, linear_recurrence, shifted,
-    softmax, log_softmax, softmax_cross_entropy, one_hot,
+    softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at,
     cast, integer_cast, stop_gradient, chain,

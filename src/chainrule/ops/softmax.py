@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.type import Array, normal_axis, typeof
+from chainrule.errors import ShapeError
 
+from .activation import sigmoid
 from .arithmetic import negative
-from .broadcasting import sum
-from .exponential import exp, log
+from .broadcasting import stop_gradient, sum
+from .exponential import exp
 from .families import Samples, arrays, composite, several
+from .indexing import getitem
+from .reduction import logsumexp, max
 
 
 def along(name: str) -> Callable[..., Any]:
@@ -47,7 +51,7 @@ def softmax(x: Array, *, axis: int = -1) -> Array:
     >>> cr.softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    e = exp(x)
+    e = exp(x - stop_gradient(max(x, axis=axis, keepdims=True)))
     return e / sum(e, axis=axis, keepdims=True)
 
 
@@ -63,9 +67,23 @@ def log_softmax_values(x: Array, axis: int) -> Array:
     forward=log_softmax_values, tex=r"\log\,\mathrm{{softmax}}({0})")
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
     """The logarithm of the softmax along `axis`, finite also where a probability would be rounded to 0."""
-    return x - log(sum(exp(x), axis=axis, keepdims=True))
+    return x - logsumexp(x, axis=axis, keepdims=True)
 
 
 def softmin(x: Array, axis: int = -1) -> Array:
     """The softmax of the opposite scores: the smallest gets the most."""
     return softmax(negative(x), axis=axis)
+
+
+def glu(x: Array, axis: int = -1) -> Array:
+    """The first half along `axis`, gated by the sigmoid of the second half. Raises ShapeError where the size is odd.
+
+    Source: Dauphin, Fan, Auli and Grangier, Language modeling with gated convolutional networks, 2016.
+    """
+    t = typeof(x)
+    axis = normal_axis("glu", axis, t.ndim)
+    half, odd = divmod(t.shape[axis], 2)
+    if odd:
+        raise ShapeError(f"glu: axis {axis} of {t} has {t.shape[axis]} elements, which do not halve. Give an even number.")
+    front = (slice(None),) * axis
+    return getitem(x, (*front, slice(0, half))) * sigmoid(getitem(x, (*front, slice(half, None))))
