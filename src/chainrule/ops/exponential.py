@@ -72,7 +72,7 @@ def logaddexp(a: Array, b: Array) -> Array:
 @elementwise(lambda y, a, b: y * share(b, a), lambda y, a, b: -y * share(b, a),
              tex=r"\frac{{e^{{{0}}}}}{{e^{{{0}}} + e^{{{1}}}}}")
 def share(a: Array, b: Array) -> Array:
-    """The part of `e^a` in the sum `e^a + e^b`.
+    """The part of `e^a` in the sum `e^a + e^b`; 0 where `a` is -inf, also in a sum of nothing.
 
     What the difference `a - b` loses by rounding (Knuth, TAOCP 2, 4.2.2, theorem B) is given back as a factor: in the tails it
     is worth hundreds of units in the last place.
@@ -83,7 +83,8 @@ def share(a: Array, b: Array) -> Array:
         lost = (a - (difference - back)) - np.add(b, back)
         lost = np.where(np.isfinite(lost), lost, lost.dtype.type(0))
         small = np.exp(-np.abs(difference)) * (1 - np.copysign(lost, lost * np.sign(difference)))
-        return np.where(difference < 0, small, lost.dtype.type(1)) / (1 + small)
+        part = np.where(difference < 0, small, lost.dtype.type(1)) / (1 + small)
+        return np.where(np.equal(a, -np.inf), lost.dtype.type(0), part)[()]
 
 
 @elementwise(lambda y, x, z: where(equal(x, 0) & equal(z, 0), 0.0, log(z)), lambda y, x, z: where(equal(x, 0), 0.0, x / z),

@@ -108,4 +108,5 @@ def leg(a: Array, b: Array) -> Array:
     scale = np.maximum(np.abs(a), np.abs(b))
     scale = np.where(scale == 0, scale.dtype.type(1), scale)
     a = a / scale
-    return a / np.hypot(a, b / scale)
+    length = np.hypot(a, b / scale)
+    return a / np.where(length == 0, length.dtype.type(1), length)
