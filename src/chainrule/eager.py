@@ -1,12 +1,10 @@
-"""The eager interpreter records every operation on tensors as it is computed, and keeps the books of the sweeps."""
+"""The eager interpreter records every operation on tensors as it is computed."""
 from __future__ import annotations
 
 import sys
 import warnings
-import weakref
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,16 +12,15 @@ import numpy as np
 from chainrule.core.interpreter import NUMPY, Box, Interpreter, escaped, settle, under
 from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded, Reverse, serials
-from chainrule.core.source import is_own, own
+from chainrule.core.source import OWN
 from chainrule.core.type import Array, typeof
-from chainrule.errors import ArgumentError, NonScalarError, NoPathError, PrecisionWarning, ShapeError
+from chainrule.errors import PrecisionWarning
 from chainrule.ops.broadcasting import stop_gradient
 
-from .cuts import Cut, copies, cut, told
+from .cuts import Cut, copies, cut
 
 FLOAT64 = np.dtype("float64")
 FLOAT32 = np.dtype("float32")
-KEPT_SWEEPS = 16  # how many sweeps' contributions a tensor keeps apart; older ones are added up
 Tensor: Any = Recorded  # the face of eager values; `tensor.py` puts its class here
 
 
@@ -41,7 +38,6 @@ class Memo:
 
     name: str | None = None
     cut: Cut | None = None
-    retain: bool = False
     total: Array = None  # the gradient so far
     contributions: list[Contribution] = field(default_factory=list)
     swept: list[tuple[int, Array]] = field(default_factory=list)  # of a root: number and seed of each sweep
@@ -54,42 +50,84 @@ class Eager(Reverse):
     __slots__ = ()
     name = "eager"
 
-    def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
-        # Reverse.apply, unrolled: this runs at every operation anybody does. benchmarks/eager.py measures it.
-        values: list[Array] = []
-        tensors = tracked = False
-        for a, rule in zip(args, prim.backward):
-            if type(a) is Tensor:
-                tensors = True
-                values.append(a.value)
-                if rule is not None and a.owner is self:
-                    tracked = True
-            elif isinstance(a, Box):
-                raise escaped(a, prim.name)
-            else:
-                values.append(a)
-        out = NUMPY.apply(prim, values, params)  # type: ignore[arg-type]
-        if not tracked:
-            return constants(out, prim.name, args) if tensors else out
-        if type(out) is tuple:
-            return self.record(out, prim, args, values, params)
-        if out.dtype is FLOAT64 and len(args) > 1:
-            warn_if_mixed(prim, args)
-        return self.box(out, prim, args, values, params)
+    # What follows is Reverse.apply, unrolled for the commonest cases: it runs at every operation anybody does, and
+    # benchmarks/eager.py measures it.
 
-    def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], values: Iterable[Array],
-            params: dict[str, Any]) -> Any:
+    def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
+        if prim.flows:
+            if len(args) == 2:
+                return self.binary(prim, args[0], args[1], params)
+            if len(args) == 1:
+                return self.unary(prim, args[0], params)
+        sources = tuple([a if type(a) is Tensor and a.owner is self else None for a in args])
+        if not prim.flows:
+            sources = tuple(a if rule else None for a, rule in zip(sources, prim.backward))
+        values = tuple([a.value if type(a) is Tensor else number(a, prim.name) for a in args])
+        try:
+            out = prim.forward(*values, **params)
+        except Exception:
+            out = NUMPY.apply(prim, values, params)  # the same again, which says better what is wrong
+        if any(a is not None for a in sources):
+            return self.outputs(self.box(out, prim, args, sources, values, params))
+        return constants(out, prim.name, args) if any(type(a) is Tensor for a in args) else out
+
+    def unary(self, prim: Primitive, a: Array, params: dict[str, Any]) -> Array:
+        """Apply an operation of one array to which gradients can flow."""
+        if type(a) is not Tensor:
+            if isinstance(a, Box):
+                raise escaped(a, prim.name)
+            return NUMPY.apply(prim, (a,), params)
+        u = a.value
+        try:
+            out = prim.forward(u, **params) if params else prim.forward(u)
+        except Exception:
+            out = NUMPY.apply(prim, (u,), params)
+        if a.owner is not self:
+            return constants(out, prim.name, (a,))
+        t = self.box(out, prim, (a,), (a,), (u,), params)
+        return self.outputs(t) if type(out) is tuple else t
+
+    def binary(self, prim: Primitive, a: Array, b: Array, params: dict[str, Any]) -> Array:
+        """Apply an operation of two arrays to which gradients can flow."""
+        p = q = None
+        u, v = a, b
+        if type(a) is Tensor:
+            u = a.value
+            if a.owner is self:
+                p = a
+        elif isinstance(a, Box):
+            raise escaped(a, prim.name)
+        if type(b) is Tensor:
+            v = b.value
+            if b.owner is self:
+                q = b
+        elif isinstance(b, Box):
+            raise escaped(b, prim.name)
+        try:
+            out = prim.forward(u, v, **params) if params else prim.forward(u, v)
+        except Exception:
+            out = NUMPY.apply(prim, (u, v), params)
+        if p is None and q is None:
+            return constants(out, prim.name, (a, b)) if type(a) is Tensor or type(b) is Tensor else out
+        if type(out) is not tuple and out.dtype is FLOAT64:
+            warn_if_mixed(prim, (a, b))
+        t = self.box(out, prim, (a, b), (p, q), (u, v), params)
+        return self.outputs(t) if type(out) is tuple else t
+
+    def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], sources: Sequence[Recorded | None],
+            values: Sequence[Array], params: dict[str, Any]) -> Any:
         t = new(Tensor)
         t.owner = self
         t.value = out
         t.prim = prim
         t.args = args
+        t.sources = sources
         t.values = values
         t.params = params
         t.serial = next(serials)
         t.hooks = t.memo = None
-        frame = sys._getframe(3)
-        while own.get(frame.f_code.co_filename, True) and is_own(frame.f_code.co_filename) and frame.f_back is not None:
+        frame = sys._getframe(3)  # no nearer one can be the user's, and each frame looked at costs
+        while frame.f_code.co_filename in OWN and frame.f_back is not None:
             frame = frame.f_back
         t.code = frame.f_code
         t.instruction = frame.f_lasti
@@ -161,114 +199,11 @@ def warn_if_mixed(prim: Primitive, args: tuple[Array, ...]) -> None:
     if parameter is not None and other is not None:
         name = other.label if type(other) is Tensor else f"an array of {typeof(other)}"
         frame, level = sys._getframe(2), 3
-        while frame.f_back is not None and is_own(frame.f_code.co_filename):
+        while frame.f_back is not None and frame.f_code.co_filename in OWN:
             frame, level = frame.f_back, level + 1
         warnings.warn(f"{prim.name}: float64 data ({name}) meets the float32 parameter {parameter.label}: the result and all "
                       "that follows is float64. Give the data as .astype('float32'), or the parameter dtype=cr.float64.",
                       PrecisionWarning, stacklevel=level - 1)
-
-
-# ---------------------------------------------------------------------------------------- sweeps
-numbers = count(1)
-roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by serial: == on tensors compares elements
-
-
-class Kept:
-    """The values whose gradients a sweep keeps: leaves by themselves, and those that ask with `retain_grad`."""
-
-    def __contains__(self, t: Any) -> bool:
-        return t.memo is not None and t.memo.retain
-
-
-def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: Any) -> None:
-    """Sweep back from `root`, and write the books."""
-    if root.owner is not EAGER:
-        origin = f" was computed by {root.cut.kind}" if root.cut else " depends on no tensor that requires a gradient"
-        raise NoPathError(f"backward: {root.label}{origin}, so there is nothing to sweep back to."
-                          f"{told([root.cut] if root.cut else copies)} Make the leaves with requires_grad=True, and keep "
-                          "the computation in chainrule operations.")
-    seed = seed_of(root, gradient, create_graph=create_graph)
-    wanted = None if inputs is None else list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    found = EAGER.gradients(root, seed, Kept() if wanted is None else frozenset(wanted), create_graph=create_graph)
-    number = next(numbers)
-    for t in wanted or ():
-        if t not in found:
-            raise no_path(root, t)
-    for t, g in found.items():
-        if t.prim is None or t in Kept() if wanted is None else any(t is w for w in wanted):
-            accumulate(t, Contribution(number, root.name or "loss", g))
-    root.remember().swept.append((number, seed))
-    roots[root.serial] = root
-
-
-def seed_of(root: Any, gradient: Array | None, *, create_graph: bool) -> Array:
-    """The gradient the sweep starts from: ones for a single number, else what was given, checked."""
-    if gradient is None:
-        if root.size != 1:
-            raise NonScalarError(f"backward: {root.label} has {root.size} elements, and a gradient belongs to one number. Reduce "
-                                 "it first, with .sum() or .mean(), or say how its elements count with backward(gradient=...).")
-        return np.ones(root.shape, root.dtype)
-    value = plain(gradient) if create_graph else number(gradient, "backward")
-    if typeof(value).shape != root.shape:
-        raise ShapeError(f"backward: gradient has shape {typeof(value).shape}, but {root.label} has {root.shape}. Give "
-                         "one weight for each element.")
-    return value if isinstance(value, Box) else np.asarray(value, root.dtype)
-
-
-def no_path(root: Any, t: Any) -> NoPathError:
-    """The error for a value that the root does not depend on, with the cuts behind the root."""
-    history = EAGER.history(root)
-    cuts = [a.cut for x in history for a in x.args if type(a) is Tensor and a.cut]
-    return NoPathError(f"backward: no path leads from {root.label} back to {t.label}."
-                       f"{told([*cuts, *copies], lambda source: t in set(EAGER.history(source)))}"
-                       " Use the value in chainrule operations on the way to the loss, or leave it out of `inputs`.")
-
-
-def accumulate(t: Any, new: Contribution) -> None:
-    memo = t.remember()
-    memo.total = new.gradient if memo.total is None else memo.total + new.gradient
-    memo.contributions.append(new)
-    if len(memo.contributions) > KEPT_SWEEPS:
-        first, second, *rest = memo.contributions
-        memo.contributions = [Contribution(0, "earlier sweeps", first.gradient + second.gradient), *rest]
-
-
-def contributions(t: Any) -> list[Contribution]:
-    """What each sweep gave to `t`; for an intermediate value the sweeps are run again, up to it."""
-    memo = t.remember()
-    if t.prim is None or memo.retain:
-        made = memo.contributions
-    else:
-        made = [Contribution(number, root.name or "loss", found[t])
-                for root in list(roots.values()) if root.serial >= t.serial
-                for number, seed in root.memo.swept if number > memo.cleared
-                if t in (found := EAGER.gradients(root, seed, {t}))]
-    return [c._replace(gradient=shown(c.gradient)) for c in sorted(made, key=lambda c: c.sweep)]
-
-
-def shown(g: Array) -> Any:
-    """A gradient as users get it: a tensor."""
-    return g if isinstance(g, Box) else constant(g)
-
-
-def gradient_of(t: Any) -> Any:
-    if t.prim is None or (t.memo and t.memo.retain):
-        total = t.memo.total if t.memo else None
-        return None if total is None else shown(total)
-    if t.owner is not EAGER:
-        return None
-    given = [c.gradient for c in contributions(t)]
-    return sum(given[1:], given[0]) if given else None
-
-
-def set_gradient(t: Any, value: Array | None) -> None:
-    """Set `.grad`, or with None forget it; sweeps before this no longer count."""
-    if value is not None and typeof(value).shape != t.shape:
-        raise ArgumentError(f"grad: a gradient of {t.label} has its shape, {t.shape}, not {typeof(value).shape}.")
-    memo = t.remember()
-    memo.total = plain(value)
-    memo.contributions = [] if value is None else [Contribution(0, "assigned", memo.total)]
-    memo.cleared = next(numbers)
 
 
 def note_copy(kind: str, t: Any) -> None:

@@ -104,7 +104,7 @@ def checkpoint(f: Function) -> Function:
             values = one_or_many([leaves[i].value for i in places])
             again = Again(lambda: flatten(f(*args, **options))[0], places, tuple(watch.met))
             inputs = tuple(watch.met.values())
-            made = tape.record(values, again.primitive(), inputs, tuple(x.value for x in inputs), {})
+            made = tape.outputs(tape.box(values, again.primitive(), inputs, inputs, tuple(x.value for x in inputs), {}))
             for i, y in zip(places, made if isinstance(made, tuple) else (made,)):
                 leaves[i] = y
         return unflatten(structure, leaves)

@@ -9,15 +9,18 @@ from typing import Any, cast
 import numpy as np
 
 import chainrule.ops.face  # noqa: F401  puts operators and methods on every box
-from chainrule.core.interpreter import NUMPY, under
+from chainrule.core.interpreter import NUMPY, current, under
 from chainrule.core.reverse import Recorded
 from chainrule.core.source import line_of
 from chainrule.core.type import Array, is_float
 from chainrule.errors import ArgumentError, DTypeError, ImmutableError
+from chainrule.ops.arithmetic import add, divide, multiply, subtract
 
-from . import eager
+from . import eager, sweeps
 from .cuts import Cut
 from .eager import EAGER, Contribution, Memo
+
+NONE: dict[str, Any] = {}  # no options
 
 
 class Tensor(Recorded):
@@ -142,7 +145,7 @@ class Tensor(Recorded):
 
         Raises NonScalarError, NoPathError, ShapeError.
         """
-        eager.backward(self, gradient, create_graph=create_graph, inputs=inputs)
+        sweeps.backward(self, gradient, create_graph=create_graph, inputs=inputs)
 
     @property
     def grad(self) -> Tensor | None:
@@ -150,24 +153,24 @@ class Tensor(Recorded):
 
         Of an intermediate value too, without having asked before the sweep, as long as the loss is still referenced.
         """
-        return cast("Tensor | None", eager.gradient_of(self))
+        return cast("Tensor | None", sweeps.gradient_of(self))
 
     @grad.setter
     def grad(self, value: Array | None) -> None:
-        eager.set_gradient(self, value)
+        sweeps.set_gradient(self, value)
 
     @property
     def grad_by_sweep(self) -> list[Contribution]:
         """What each sweep contributed to `.grad`, oldest first: its number, its root, its gradient."""
-        return eager.contributions(self)
+        return sweeps.contributions(self)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate value at each sweep, even when the loss is dropped afterwards."""
-        self.remember().retain = True
+        sweeps.retained[self.serial] = self
 
-    def register_hook(self, hook: Callable[[Tensor], Array | None]) -> Handle:
+    def register_hook(self, hook: Callable[[Tensor], Array | None]) -> sweeps.Handle:
         """Call `hook(gradient)` at each sweep, when this tensor's gradient is complete; what it returns replaces it."""
-        return Handle(self, hook)
+        return sweeps.Handle(self, hook)
 
     def detach(self) -> Tensor:
         """The same values, cut from the graph: no gradient flows back through the result."""
@@ -193,6 +196,19 @@ class Tensor(Recorded):
     def __reduce__(self) -> Any:
         return _rebuild, (np.asarray(self.value), self.requires_grad and self.is_leaf, self.name)
 
+    # ---------------------------------------------------------------- the commonest operators, by the shortest way
+    def __add__(self, other: Array) -> Array:
+        return EAGER.binary(add, self, other, NONE) if current.get(EAGER) is EAGER else add(self, other)
+
+    def __sub__(self, other: Array) -> Array:
+        return EAGER.binary(subtract, self, other, NONE) if current.get(EAGER) is EAGER else subtract(self, other)
+
+    def __mul__(self, other: Array) -> Array:
+        return EAGER.binary(multiply, self, other, NONE) if current.get(EAGER) is EAGER else multiply(self, other)
+
+    def __truediv__(self, other: Array) -> Array:
+        return EAGER.binary(divide, self, other, NONE) if current.get(EAGER) is EAGER else divide(self, other)
+
     def __repr__(self) -> str:
         body = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
@@ -203,28 +219,6 @@ class Tensor(Recorded):
         if self.name:
             notes.append(f"name={self.name!r}")
         return f"tensor({', '.join([body, *notes])})"
-
-
-class Handle:
-    """A registered hook; `remove()` takes it off again."""
-
-    def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Array | None]) -> None:
-        if not tensor.requires_grad:
-            raise ArgumentError(f"register_hook: {tensor.label} does not require a gradient, so the hook would never be called.")
-
-        def on_array(g: Array) -> Array | None:
-            with under(EAGER):
-                replaced = hook(g if isinstance(g, Tensor) else eager.constant(g))
-            return replaced.value if isinstance(replaced, Tensor) and not isinstance(g, Tensor) else replaced
-
-        self.hooks = tensor.hooks = tensor.hooks if tensor.hooks is not None else []
-        self.hook = on_array
-        self.hooks.append(on_array)
-
-    def remove(self) -> None:
-        """Take the hook off; a second call does nothing."""
-        if self.hook in self.hooks:
-            self.hooks.remove(self.hook)
 
 
 def must_be_float(dtype: np.dtype[Any], where: str) -> None:

@@ -44,6 +44,7 @@ class Primitive:
     batch: Callable[..., Any]
     result: Callable[..., Any]
     samples: Callable[[Generator], list[Sample]]
+    hurried: tuple[Rule | None, ...] | None = None  # short rules (g, y, args) for plain arrays, blind to 0 x inf
     prepare: Callable[..., tuple[tuple[Array, ...], dict[str, Any]]] | None = None
     body: Callable[..., Any] | None = None  # composites: the same in smaller operations
     slopes: tuple[Any, ...] | None = None  # elementwise operations: d y / d argument, as numbers or rules (y, *args)
@@ -51,8 +52,10 @@ class Primitive:
     infix: str | None = None
     domain: tuple[tuple[float, float], ...] | None = None  # where the laws and the accuracy table look
     doc: str = ""
+    flows: bool = field(init=False)  # whether gradients can flow to every argument
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "flows", isinstance(self.backward, tuple) and all(self.backward))
         object.__setattr__(self, "__doc__", self.doc)
         object.__setattr__(self, "__name__", self.name)
         object.__setattr__(self, "__wrapped__", self.prepare or self.body or self.forward)  # help() shows the signature

@@ -6,9 +6,10 @@ topological order, and its reverse is the order of the sweep.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextvars import ContextVar
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,16 @@ optimistic: ContextVar[bool] = ContextVar("optimistic", default=False)
 class Recorded(Box):
     """A value, and how it was made: `prim` applied to `args` (None for an input)."""
 
-    __slots__ = ("__weakref__", "args", "hooks", "params", "prim", "serial", "value", "values")
+    __slots__ = ("__weakref__", "args", "hooks", "params", "prim", "serial", "sources", "value", "values")
 
     def __init__(self, owner: Interpreter, value: Array, prim: Primitive | None = None, args: tuple[Array, ...] = (),
-                 values: Iterable[Array] = (), params: dict[str, Any] | None = None) -> None:
+                 sources: Sequence[Recorded | None] = (), values: Sequence[Array] = (),
+                 params: dict[str, Any] | None = None) -> None:
         self.owner = owner
         self.value = value
         self.prim = prim
         self.args = args
+        self.sources = sources  # the arguments that gradients flow to, None in place of the others
         self.values = values  # the arguments as this interpreter's parent sees them
         self.params = params or {}
         self.serial = next(serials)
@@ -90,28 +93,25 @@ class Reverse(Interpreter):
     def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
         values = tuple(self.lower(a, prim.name) for a in args)
         out = self.parent.apply(prim, values, params)
-        if any(self.owns(a) and rule for a, rule in zip(args, prim.backward)):
-            return self.record(out, prim, args, values, params)
-        return out
+        sources = tuple(a if self.owns(a) and rule else None for a, rule in zip(args, prim.backward))
+        if all(a is None for a in sources):
+            return out
+        return self.outputs(self.box(out, prim, args, sources, values, params))
 
-    def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], values: Iterable[Array],
-            params: dict[str, Any]) -> Recorded:
-        return Recorded(self, out, prim, args, values, params)
-
-    def record(self, out: Array, prim: Primitive, args: tuple[Array, ...], values: Iterable[Array],
-               params: dict[str, Any]) -> Array:
-        return self.outputs(self.box(out, prim, args, values, params))
+    def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], sources: Sequence[Recorded | None],
+            values: Sequence[Array], params: dict[str, Any]) -> Recorded:
+        return Recorded(self, out, prim, args, sources, values, params)
 
     def outputs(self, box: Recorded) -> Array:
         """The value as rules see it: a tuple of picks where the operation has several outputs."""
         if type(box.value) is not tuple:
             return box
-        return tuple(self.box(o, pick, (box,), (box.value,), {"index": i}) for i, o in enumerate(box.value))
+        return tuple(self.box(o, pick, (box,), (box,), (box.value,), {"index": i}) for i, o in enumerate(box.value))
 
     def join(self, outputs: tuple[Array, ...]) -> Recorded:
         """One root for several results, to be swept with a tuple of seeds."""
         values = tuple(o.value if self.owns(o) else o for o in outputs)
-        return Recorded(self, values, joint, outputs, values)
+        return Recorded(self, values, joint, outputs, tuple(o if self.owns(o) else None for o in outputs), values)
 
     def lower(self, a: Array, where: str = "this operation") -> Array:
         """`a` as the parent sees it."""
@@ -125,42 +125,39 @@ class Reverse(Interpreter):
         """Every value behind `root` that can have a gradient, newest first."""
         seen, stack = {root}, [root]
         while stack:
-            for a in stack.pop().args:
-                if isinstance(a, Recorded) and a.owner is self and a not in seen:
+            for a in stack.pop().sources:
+                if a is not None and a not in seen:
                     seen.add(a)
                     stack.append(a)
-        return sorted(seen, key=lambda x: x.serial, reverse=True)
+        return sorted(seen, key=attrgetter("serial"), reverse=True)
 
     def sweep(self, root: Recorded, seed: Array, *, wanted: Container[Recorded] | None = None, create_graph: bool = False,
-              visit: Callable[[Recorded, int, Array], None] | None = None, rules_under: Interpreter | None = None,
-              order: list[Recorded] | None = None) -> dict[Recorded, Array]:
+              rules_under: Interpreter | None = None, order: list[Recorded] | None = None) -> dict[Recorded, Array]:
         """The gradient of `seed . root` in the inputs behind `root` and in the `wanted` values (None: in all).
 
-        With `create_graph` the sweep itself is recorded, and can be differentiated. `visit(x, i, d)` is told of each
-        contribution `d` that flows from `x` into its argument number `i`. The rules run under the parent, or under
+        With `create_graph` the sweep itself is recorded, and can be differentiated. The rules run under the parent, or under
         `rules_under`; `order` is the history of the root, where it is known already. A rule may return None: nothing flows.
         """
         gradients = {root: seed}
+        hurry = optimistic.get() and not create_graph
         with under(self if create_graph else rules_under or self.parent), np.errstate(all="ignore"):
             for x in order or self.history(root):
-                if x not in gradients:
-                    continue
-                if x.hooks:
+                prim = x.prim
+                if x.hooks and x in gradients:
                     gradients[x] = hooked(x, gradients[x])
-                if x.prim is None:
+                if prim is None or x not in gradients:
                     continue
                 g = gradients[x] if wanted is None or x in wanted else gradients.pop(x)
-                y, values = (self.outputs(x), x.args) if create_graph else (x.value, x.values)
                 if type(g) is Parts:
                     g = g.filled(x.value)
-                for i, (a, rule) in enumerate(zip(x.args, x.prim.backward)):
-                    if rule is not None and isinstance(a, Recorded) and a.owner is self:
-                        d = rule(g, y, *values, **x.params)
-                        if d is None:
-                            continue
-                        if visit is not None:
-                            visit(x, i, d)
-                        gradients[a] = gradients[a] + d if a in gradients else d
+                y, values = (self.outputs(x), x.args) if create_graph else (x.value, x.values)
+                short = prim.hurried if hurry else None
+                rules: Iterable[Any] = short or prim.backward
+                for a, rule in zip(x.sources, rules):
+                    if a is not None:  # the gradient arriving, times the local derivative:
+                        d = rule(g, y, values) if short else rule(g, y, *values, **x.params)
+                        if d is not None:
+                            gradients[a] = gradients[a] + d if a in gradients else d
         return gradients
 
     def gradients(self, root: Recorded, seed: Array, wanted: Container[Recorded] = (), *, create_graph: bool = False,
@@ -172,10 +169,11 @@ class Reverse(Interpreter):
         only if a NaN comes out does it run again, looking. (Where hooks might be called twice, it looks at once.)
         """
         order = self.history(root)
-        if (rules_under or self.parent) in (NUMPY, interpreter.ground) and not any(x.hooks for x in order):
+        hurry = (rules_under or self.parent) in (NUMPY, interpreter.ground) and not create_graph
+        if hurry and not any(x.hooks for x in order):
             token = optimistic.set(True)
             try:
-                found = self.sweep(root, seed, wanted=wanted, create_graph=create_graph, rules_under=rules_under, order=order)
+                found = self.sweep(root, seed, wanted=wanted, rules_under=rules_under, order=order)
             finally:
                 optimistic.reset(token)
             if not any(map(has_nan, found.values())):

@@ -5,21 +5,14 @@ import sys
 from pathlib import Path
 from types import CodeType, FrameType
 
-PACKAGE = str(Path(__file__).parent.parent)
-own: dict[str, bool] = {}  # file name -> is it one of chainrule's own?
-
-
-def is_own(filename: str) -> bool:
-    """Whether a file is part of chainrule."""
-    if filename not in own:
-        own[filename] = filename.startswith(PACKAGE)
-    return own[filename]
+OWN = frozenset(str(path) for path in Path(__file__).parent.parent.rglob("*.py"))
+"""The files of chainrule itself: a frame in one of them is not the user's."""
 
 
 def user_frame(depth: int = 1) -> FrameType:
     """The innermost frame, from `depth` callers up, that is not chainrule's own."""
     frame = sys._getframe(depth + 1)
-    while frame.f_back is not None and is_own(frame.f_code.co_filename):
+    while frame.f_back is not None and frame.f_code.co_filename in OWN:
         frame = frame.f_back
     return frame
 

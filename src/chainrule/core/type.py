@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Type(NamedTuple):
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def __str__(self) -> str:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
@@ -40,6 +41,8 @@ class Type(NamedTuple):
 def typeof(x: Array) -> Type:
     """The type of an array, a Python number or a box."""
     kind = type(x)
+    if kind is np.ndarray:
+        return Type(x.shape, x.dtype)
     if kind is float or kind is int or kind is bool:
         return Type((), np.dtype(kind), weak=True)
     known = getattr(x, "type", None)

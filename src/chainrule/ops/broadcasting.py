@@ -1,6 +1,7 @@
 """Broadcasting repeats an array to the shape of another; the operations here do it, and undo it on the way back."""
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,11 @@ def broadcast_type(t: Type, shape: Shape) -> Type:
     samples=arrays((4,), shape=(3, 4)), tex="{0}")
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
     """The array repeated along new axes, and along those of size 1."""
-    return np.broadcast_to(x, shape)
+    if prod(shape) > 4096:
+        return np.broadcast_to(x, shape)  # a view, but ten times as slow to make as a small array is to fill
+    y = np.empty(shape, typeof(x).dtype)
+    y[...] = x
+    return y
 
 
 def spread(g: Array, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def elementwise(*slopes: Slope, samples: Samples | None = None, tex: str | None 
 
     def declare(forward: Callable[..., Any]) -> Primitive:
         make = primitive(
-            backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
+            backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)),
+            hurried=hurried_rules(slopes, forward), tangent=slope_tangent(slopes),
             result=lambda *types, **params: elementwise_type(forward, *types, **params),
             batch=lambda flags, *args, **params: prim(*align(flags, args), **params),
             samples=samples or in_domains(domains), tex=tex, infix=infix, slopes=slopes, domain=domains, prepare=prepare)
@@ -52,6 +54,40 @@ def slope_rule(i: int, slope: Slope) -> Rule | None:
             return lambda g, y, *args, **params: unbroadcast(chain(g, slope), args[i])
         return lambda g, y, *args, **params: unbroadcast(g * slope, args[i])
     return lambda g, y, *args, **params: unbroadcast(chain(g, slope(y, *args, **params)), args[i])
+
+
+def hurried_rule(i: int, slope: Slope, arity: int) -> Rule:
+    """The same rule in short: `(g, y, args)` on plain arrays, in a sweep that does not look for 0 x inf.
+
+    It is unrolled because every call in it would cost as much as NumPy's product of small arrays.
+    """
+    if arity == 1 and callable(slope):
+        return lambda g, y, args: g * slope(y, args[0])  # one argument has the shape of the result
+
+    def constant(g: Array, y: Array, args: tuple[Array, ...]) -> Array:
+        x = args[i]
+        d = g if slope == 1 else g * slope
+        return d if d.shape == x.shape and d.dtype is x.dtype else unbroadcast(d, x)
+
+    def first(g: Array, y: Array, args: tuple[Array, ...]) -> Array:
+        a, b = args
+        d = g * slope(y, a, b)
+        return d if d.shape == a.shape and d.dtype is a.dtype else unbroadcast(d, a)
+
+    def second(g: Array, y: Array, args: tuple[Array, ...]) -> Array:
+        a, b = args
+        d = g * slope(y, a, b)
+        return d if d.shape == b.shape and d.dtype is b.dtype else unbroadcast(d, b)
+
+    return (first, second)[i] if callable(slope) else constant
+
+
+def hurried_rules(slopes: tuple[Slope, ...], forward: Callable[..., Any]) -> tuple[Rule, ...] | None:
+    """The short rules of an operation of one or two arguments, all with a slope, and no options."""
+    options = any(p.kind is p.KEYWORD_ONLY for p in signature(forward).parameters.values())
+    if len(slopes) > 2 or options or any(s is None or s == 0 for s in slopes):
+        return None
+    return tuple(hurried_rule(i, slope, len(slopes)) for i, slope in enumerate(slopes))
 
 
 def slope_tangent(slopes: tuple[Slope, ...]) -> Callable[..., Any]:
@@ -98,7 +134,7 @@ def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samp
             backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
             result=lambda *types, **params: elementwise_type(prim.forward, *types, **params),
             batch=lambda flags, *args, **params: prim(*align(flags, args), **params), samples=samples or in_domains(domains),
-            prepare=prepare, tex=tex, slopes=slopes, domain=domains, forward=forward)
+            prepare=prepare, tex=tex, slopes=slopes, hurried=hurried_rules(slopes, body), domain=domains, forward=forward)
         prim = make(body)
         return prim
     return declare

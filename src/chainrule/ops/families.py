@@ -41,7 +41,8 @@ def several(*makers: Samples) -> Samples:
 def primitive(*, backward: Iterable[Rule | None], result: Callable[..., Any], samples: Samples,
               batch: Callable[..., Any] | None = None, tangent: Callable[..., Any] | None = None,
               prepare: Callable[..., Any] | None = None, tex: str | None = None, infix: str | None = None,
-              body: Callable[..., Any] | None = None, slopes: tuple[Slope, ...] | None = None,
+              body: Callable[..., Any] | None = None, hurried: tuple[Rule | None, ...] | None = None,
+              slopes: tuple[Slope, ...] | None = None,
               domain: tuple[tuple[float, float], ...] | None = None) -> Declaration:
     """Declare an operation from a function whose positional parameters are arrays, and whose keyword-only ones are options.
 
@@ -55,8 +56,8 @@ def primitive(*, backward: Iterable[Rule | None], result: Callable[..., Any], sa
         prim = Primitive(
             name=forward.__name__, forward=forward, backward=backward, tangent=tangent or pushforward(backward),
             batch=batch or (lambda flags, *args, **params: one_by_one(prim, flags, *args, **params)), result=result,
-            samples=samples, prepare=prepare or options_of(forward), body=body, slopes=slopes, tex=tex, infix=infix,
-            domain=domain, doc=doc)
+            samples=samples, prepare=prepare or options_of(forward), body=body, hurried=hurried,
+            slopes=slopes, tex=tex, infix=infix, domain=domain, doc=doc)
         return prim
     return declare
 
@@ -159,7 +160,7 @@ def past_batch(axis: tuple[int, ...]) -> tuple[int, ...]:
 def composite(*, backward: Iterable[Rule | None] | None = None, samples: Samples,
               tangent: Callable[..., Any] | None = None, prepare: Callable[..., Any] | None = None,
               result: Callable[..., Any] | None = None, batch: Callable[..., Any] | None = None, tex: str | None = None,
-              slopes: tuple[Slope, ...] | None = None, domain: Any = None,
+              slopes: tuple[Slope, ...] | None = None, hurried: tuple[Rule, ...] | None = None, domain: Any = None,
               forward: Callable[..., Any] | None = None) -> Declaration:
     """A gate made of smaller operations, recorded as one node that can be opened.
 
@@ -180,7 +181,7 @@ def composite(*, backward: Iterable[Rule | None] | None = None, samples: Samples
         return primitive(
             backward=rules, tangent=tangent or body_tangent(body), batch=batch or body_batch(body),
             result=result or (lambda *types, **params: body_type(body, *types, **params)), samples=samples,
-            prepare=prepare or options_of(body), tex=tex, body=body, slopes=slopes, domain=domains)(values)
+            prepare=prepare or options_of(body), tex=tex, body=body, hurried=hurried, slopes=slopes, domain=domains)(values)
     return declare
 
 
