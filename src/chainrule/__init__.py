@@ -68,6 +68,7 @@ from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, li
 from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy
+from .ops.gathering import gather, scatter, scatter_add, segment_max, segment_mean, segment_sum, take, take_along_axis
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
 from .ops.joining import concat, repeat, split, tile, unstack
@@ -92,6 +93,7 @@ from .ops.softmax import glu, log_softmax, softmax, softmin
 from .ops.special import erf, erfc, sinc
 from .ops.statistics import mean, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
+from .ops.updates import at, masked_fill
 from .recompute import checkpoint
 from .rules import custom_rule
 from .tensor import Tensor, no_grad, tensor

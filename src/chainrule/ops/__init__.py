@@ -81,6 +81,7 @@ from .softmax import log_softmax, softmax
 from .special import erf, erfc, gaussian, sinc, spherical_bessel
 from .statistics import mean, std, var
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
+from .updates import max_at, put_part, set_at
 
 ALL: tuple[Primitive, ...] = (
     add, subtract, multiply, divide, floor_divide, remainder, negative, positive,
@@ -105,6 +106,6 @@ ALL: tuple[Primitive, ...] = (
     cumsum, cumprod, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
-    part, embed, get_at, add_at,
+    part, embed, get_at, add_at, put_part, set_at, max_at,
     cast, integer_cast, stop_gradient, chain,
 )

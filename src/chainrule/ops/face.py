@@ -6,7 +6,7 @@ from typing import Any
 from chainrule.core.interpreter import Box
 from chainrule.core.type import Array
 
-from . import arithmetic, broadcasting, comparison, contraction, indexing, movement, power
+from . import arithmetic, broadcasting, comparison, contraction, indexing, movement, power, updates
 
 
 def countable(other: Any) -> bool:
@@ -60,6 +60,9 @@ class Face:
     def __rshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(self, other)
     def __rrshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(other, self)
     def __getitem__(self, index: Any) -> Array: return indexing.getitem(self, index)
+    def __setitem__(self, index: Any, value: Any) -> None: raise indexing.assignment(self, index, value)
+    @property
+    def at(self) -> updates.at: return updates.at(self)
     def __bool__(self) -> bool: return bool(self.concrete("`if`, `while`, `and`, `or` or bool()"))  # type: ignore[attr-defined]
 
     __array_ufunc__: Any = None

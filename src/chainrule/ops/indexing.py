@@ -11,8 +11,9 @@ import numpy as np
 
 from chainrule.core.interpreter import concrete
 from chainrule.core.primitive import Generator, Rule, Sample
+from chainrule.core.source import user_line
 from chainrule.core.type import Array, Shape, Type, broadcast, typeof
-from chainrule.errors import BoundsError, DTypeError, ShapeError
+from chainrule.errors import BoundsError, DTypeError, ImmutableError, ShapeError
 
 from .broadcasting import broadcast_to, reshape, unbroadcast
 from .families import Samples, arrays, linear, primitive, several
@@ -150,9 +151,14 @@ def updated_type(t: Type, v: Type, *indices: Type) -> Type:
     places = picked_shape(t, indices)
     if broadcast("at: the new values and their places", v, Type(places, t.dtype)) != places:
         raise ShapeError(f"at: values of {v} do not broadcast to the places, which have shape {places}.")
-    if not v.weak and not np.can_cast(v.dtype, t.dtype, "same_kind"):
-        raise DTypeError(f"at: {v.dtype} values do not fit into an array of {t.dtype}. Convert one of them with .astype().")
+    must_fit(t, v)
     return Type(t.shape, t.dtype)
+
+
+def must_fit(t: Type, v: Type) -> None:
+    """Refuse values that an array would cut: floats in an array of integers."""
+    if v.dtype != t.dtype and not np.can_cast(v.dtype, t.dtype, "same_kind") and not (v.weak and v.dtype.kind == "i"):
+        raise DTypeError(f"at: {v.dtype} values do not fit into an array of {t.dtype}. Convert one of them with .astype().")
 
 
 def updated_batch(update: Any) -> Any:
@@ -191,9 +197,9 @@ def add_rows(x: Array, v: Array, indices: tuple[Array, ...]) -> None:
     """Add rows of `v` to `x` in place: sorted by their place, rows of one place are summed at once."""
     lead, rest = x.shape[:len(indices)], x.shape[len(indices):]
     places = np.ravel_multi_index(tuple(np.where(i < 0, i + n, i) for i, n in zip(indices, lead)), lead)
-    rows = np.broadcast_to(v, (*places.shape, *rest)).reshape(places.size, -1)
+    rows = np.broadcast_to(v, (*places.shape, *rest)).reshape(places.size, int(np.prod(rest)))
     places = places.ravel()
-    if not places.size:
+    if not rows.size:
         return
     order = np.argsort(places, kind="stable")
     places = places[order]
@@ -235,6 +241,15 @@ def expanded(t: Type, entries: Key) -> Key:
         raise BoundsError(f"getitem: {used} indices for {t}, which has {t.ndim} {'axis' if t.ndim == 1 else 'axes'}.")
     at = next((i for i, e in enumerate(entries) if e is Ellipsis), len(entries))
     return (*entries[:at], *[WHOLE] * (t.ndim - used), *entries[at + 1:])
+
+
+def assignment(x: Array, index: Any, value: Any) -> ImmutableError:
+    """The error for `x[index] = value`, with what to write instead."""
+    name = getattr(x, "name", None) or "x"
+    shown = ", ".join(map(spelled, index if isinstance(index, tuple) else (index,)))
+    new = repr(value) if isinstance(value, int | float) else "values"
+    return ImmutableError(f"{user_line()}: {name}[{shown}] = {new}: values do not change, because gradients are computed from "
+                          f"them later. Make a new one: {name} = {name}.at[{shown}].set({new}).")
 
 
 def getitem(x: Array, index: Any, /) -> Array:
