@@ -64,7 +64,7 @@ from .ops.comparison import (
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
-from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, linear_recurrence
+from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
 from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy

@@ -64,7 +64,7 @@ from .comparison import (
 )
 from .contraction import linear, matmul, vecdot
 from .cross_entropy import one_hot, softmax_cross_entropy
-from .cumulative import cumprod, cumsum, linear_recurrence, shifted
+from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
@@ -103,7 +103,7 @@ ALL: tuple[Primitive, ...] = (
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
     mean, var, std,
     argmax, argmin, searchsorted,
-    cumsum, cumprod, linear_recurrence, shifted,
+    cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at, put_part, set_at, max_at,

@@ -8,9 +8,13 @@ import numpy as np
 from chainrule.core.type import Array, Type, broadcast, is_float, normal_axis, promote, typeof
 from chainrule.errors import ArgumentError
 
-from .broadcasting import astype, broadcast_to, like, reshape
+from .broadcasting import astype, broadcast_to, chain, like, reshape
+from .choice import where
+from .comparison import isfinite
+from .exponential import exp
 from .families import arrays, linear, primitive, several
-from .indexing import embed
+from .indexing import embed, getitem
+from .joining import concat
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -104,9 +108,9 @@ def linear_recurrence(a: Array, b: Array, *, axis: int, reverse: bool) -> Array:
     """
     factors, terms = (np.moveaxis(backwards(x, axis, reverse), axis, 0) for x in (a, b))
     out = np.empty(terms.shape, np.result_type(a, b))
-    y: Array = 0
-    for i, (factor, term) in enumerate(zip(factors, terms)):
-        y = out[i] = factor * y + term
+    out[:1] = terms[:1]  # not 0 times the first factor, which may be infinite
+    for i in range(1, len(terms)):
+        out[i] = factors[i] * out[i - 1] + terms[i]
     return backwards(np.moveaxis(out, 0, axis), axis, reverse)
 
 
@@ -131,6 +135,34 @@ def cumprod(x: Array, *, axis: int, reverse: bool) -> Array:
     The gradient never divides, so it is exact where elements are zero.
     """
     return backwards(np.cumprod(backwards(x, axis, reverse), axis), axis, reverse)
+
+
+# ---------------------------------------------------------------------------------------- sums of exponentials
+def decay(y: Array, axis: int) -> Array:
+    """The part of each step's sum of exponentials that its predecessor had already, 1 where both are nothing."""
+    difference = shifted(y, axis=axis, by=1) - y
+    return exp(where(isfinite(y), difference, 0.0))
+
+
+def fresh(y: Array, x: Array) -> Array:
+    """The part of each step's sum of exponentials that its own summand brings."""
+    return exp(where(isfinite(y), x - y, -np.inf))
+
+
+def logcumsumexp_back(g: Array, y: Array, x: Array, axis: int) -> Array:
+    steps = adjoint(g, decay(y, axis), axis, False)
+    return chain(steps, fresh(y, x))
+
+
+@primitive(
+    backward=(logcumsumexp_back,), result=lambda t, axis: t,
+    tangent=lambda tangents, y, x, axis: linear_recurrence(decay(y, axis), chain(tangents[0], fresh(y, x)), axis=axis),
+    batch=lambda flags, x, axis: logcumsumexp(x, axis=axis + 1),
+    prepare=lambda x, axis=-1: ((x,), {"axis": normal_axis("logcumsumexp", axis, typeof(x).ndim)}),
+    samples=several(arrays((3, 4), axis=1), arrays((4, 2), axis=0)))
+def logcumsumexp(x: Array, *, axis: int) -> Array:
+    """The logarithm of the sum of the exponentials so far along an axis; it neither overflows nor underflows."""
+    return np.logaddexp.accumulate(x, axis)
 
 
 # ---------------------------------------------------------------------------------------- by the standard's names
@@ -175,3 +207,22 @@ def cumulative_prod(x: Array, /, *, axis: int | None = None, dtype: Any = None, 
     first = np.zeros((*shape[:place], shape[place] + 1, *shape[place + 1:]), kind)
     first[along(place, 0)] = 1
     return after_initial(y, place) + first
+
+
+def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Array = None) -> Array:
+    """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` are put at the ends first.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.diff(np.array([1.0, 4.0, 9.0]))
+    array([3., 5.])
+    """
+    place = normal_axis("diff", axis, typeof(x).ndim)
+    if n < 0:
+        raise ArgumentError(f"diff: n={n}, but differences are taken 0 times or more.")
+    shape = typeof(x).shape
+    ends = [broadcast_to(end, (*shape[:place], 1, *shape[place + 1:])) if end is not None and typeof(end).ndim == 0 else end
+            for end in (prepend, append)]
+    x = concat(*(piece for piece in (ends[0], x, ends[1]) if piece is not None), axis=place)
+    for _ in range(n):
+        x = getitem(x, along(place, slice(1, None))) - getitem(x, along(place, slice(None, -1)))
+    return x
