@@ -63,6 +63,7 @@ from .ops.comparison import (
     signbit,
 )
 from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
+from .ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
 from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
 from .ops.diagonals import diag, diagonal, tril, triu
@@ -82,6 +83,17 @@ from .ops.normalization import (
     rms_norm,
     running_statistics,
     standardize,
+)
+from .ops.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
 )
 from .ops.power import cbrt, hypot, pow, reciprocal, sqrt, square
 from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view

@@ -63,6 +63,7 @@ from .comparison import (
     signbit,
 )
 from .contraction import linear, matmul, vecdot
+from .convolution import convolution, kernel_convolution, transposed_convolution
 from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
 from .einsum import einsum
@@ -72,6 +73,7 @@ from .indexing import add_at, embed, get_at, part
 from .joining import concat
 from .movement import permute_dims, stack
 from .normalization import divide_by_rms, standardize
+from .pooling import average_spread, average_windows, max_gather, max_scatter, max_windows
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
 from .rearrangement import cycle
 from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
@@ -98,6 +100,8 @@ ALL: tuple[Primitive, ...] = (
     logical_and, logical_or, logical_xor, logical_not,
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
     matmul, einsum, linear, vecdot,
+    convolution, transposed_convolution, kernel_convolution,
+    max_windows, max_scatter, max_gather, average_windows, average_spread,
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
     elu, selu, celu, softsign,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
