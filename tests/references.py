@@ -16,8 +16,9 @@ POSITIVE = (0.0, float("inf"))
 class Reference(NamedTuple):
     """The true function, its true slopes (None: the operation has no slope there), and where to compare.
 
-    `params` are the options of the operation; `domain` has one interval for each argument; `near` names points, such as zeros
-    of a slope, to look around closely.
+    `params` are the options of the operation; `domain` has one interval for each argument; `near` names points to look around
+    closely, `zeros` those where the slope crosses zero: next to them, errors are counted in units of the number 1, because
+    the terms of the slope are of that size.
     """
 
     value: Callable[..., Any]
@@ -25,17 +26,18 @@ class Reference(NamedTuple):
     params: dict[str, Any]
     domain: tuple[tuple[float, float], ...]
     near: tuple[float, ...]
+    zeros: tuple[float, ...]
 
 
 REFERENCES: dict[str, list[Reference]] = {}
 
 
-def reference(name: str, value: Callable[..., Any], *slopes: Callable[..., Any] | None,
-              domain: Any = None, near: tuple[float, ...] = (), **params: Any) -> None:
+def reference(name: str, value: Callable[..., Any], /, *slopes: Callable[..., Any] | None,
+              domain: Any = None, near: tuple[float, ...] = (), zeros: tuple[float, ...] = (), **params: Any) -> None:
     """Add a line to the table; an operation with options has a line for each setting worth looking at."""
     domains = domain or (ANY,) * len(slopes)
     intervals = domains if isinstance(domains[0], tuple) else (domains,) * len(slopes)
-    REFERENCES.setdefault(name, []).append(Reference(value, slopes, params, intervals, near))
+    REFERENCES.setdefault(name, []).append(Reference(value, slopes, params, intervals, near + zeros, zeros))
 
 
 def off(kink: float, slope: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,3 +166,57 @@ reference("floor", lambda x: mp.floor(x), zero)
 reference("ceil", lambda x: mp.ceil(x), zero)
 reference("trunc", lambda x: mp.sign(x) * mp.floor(abs(x)), zero)
 reference("round", lambda x: mp.nint(x), zero, decimals=0)
+
+# choices
+reference("maximum", lambda a, b: max(a, b), lambda a, b: a > b if a != b else 0.5, lambda a, b: b > a if a != b else 0.5)
+reference("minimum", lambda a, b: min(a, b), lambda a, b: a < b if a != b else 0.5, lambda a, b: b < a if a != b else 0.5)
+reference("fmax", lambda a, b: max(a, b), lambda a, b: a > b if a != b else 0.5, lambda a, b: b > a if a != b else 0.5)
+reference("fmin", lambda a, b: min(a, b), lambda a, b: a < b if a != b else 0.5, lambda a, b: b < a if a != b else 0.5)
+reference("clip", lambda x, low, high: max(low, min(x, high)), lambda x, low, high: low <= x <= high,
+          lambda x, low, high: x < low, lambda x, low, high: x > high, domain=(ANY, (-9.0, -0.1), (0.1, 9.0)))
+reference("nan_to_num", lambda x: x, one)
+
+# gates of straight pieces; what they do at a kink, the table of kinks says
+reference("relu", lambda x: max(x, 0), off(0, lambda x: x > 0))
+reference("relu6", lambda x: min(max(x, 0), 6), off(0, off(6, lambda x: 0 < x < 6)), near=(6.0,))
+reference("leaky_relu", lambda x: x if x > 0 else 0.01 * x, off(0, lambda x: 1 if x > 0 else 0.01), negative_slope=0.01)
+reference("prelu", lambda x, w: x if x > 0 else w * x, off(0, lambda x, w: 1 if x > 0 else w), lambda x, w: min(x, 0))
+reference("threshold", lambda x: x if x > 2 else -1, off(2, lambda x: x > 2), threshold=2.0, value=-1.0, near=(2.0,))
+reference("hardtanh", lambda x: min(max(x, -1), 1), off(-1, off(1, lambda x: -1 < x < 1)))
+reference("hardsigmoid", lambda x: min(max(mp.fadd(x, 3, exact=True), 0), 6) / 6,
+          off(-3, off(3, lambda x: mp.mpf(-3 < x < 3) / 6)), near=(-3.0, 3.0))
+reference("hardswish", lambda x: x * min(max(mp.fadd(x, 3, exact=True), 0), 6) / 6,
+          off(-3, off(3, lambda x: 0 if x < -3 else 1 if x > 3 else (2 * x + 3) / 6)), near=(-3.0, -1.5, 3.0))
+
+# smooth gates
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def softplus(x: Any) -> Any:
+    return mp.log1p(mp.exp(x)) if x < 0 else x + mp.log1p(mp.exp(-x))
+
+
+def left(exponential: Any, rest: Any) -> Any:
+    """A function that is `rest` for x > 0 and `exponential` for x < 0."""
+    return lambda x: rest(x) if x > 0 else exponential(x)
+
+
+with mp.workprec(120):
+    SCALE, ALPHA = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
+same: Callable[..., Any] = lambda x: x  # noqa: E731  as short as the slopes it stands among
+reference("sigmoid", sigmoid, lambda x: sigmoid(x) * sigmoid(-x))
+reference("logsigmoid", lambda x: -softplus(-x), lambda x: sigmoid(-x))
+reference("softplus", softplus, sigmoid, beta=1.0)
+reference("softplus", lambda x: softplus(3 * x) / 3, lambda x: sigmoid(3 * x), beta=3.0)
+reference("silu", lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x)), zeros=(-1.2784645427610738,))
+reference("mish", lambda x: x * mp.tanh(softplus(x)),
+          lambda x: mp.tanh(softplus(x)) + x * mp.sech(softplus(x)) ** 2 * sigmoid(x), zeros=(-1.1924312145154297,))
+reference("elu", left(mp.expm1, same), off(0, left(mp.exp, one)), alpha=1.0)
+reference("elu", left(lambda x: 2.5 * mp.expm1(x), same), off(0, left(lambda x: 2.5 * mp.exp(x), one)), alpha=2.5)
+reference("selu", left(lambda x: SCALE * ALPHA * mp.expm1(x), lambda x: SCALE * x),
+          off(0, left(lambda x: SCALE * ALPHA * mp.exp(x), lambda x: SCALE)))
+reference("celu", left(mp.expm1, same), left(mp.exp, one), alpha=1.0)
+reference("celu", left(lambda x: 2.5 * mp.expm1(x / 2.5), same), left(lambda x: mp.exp(x / 2.5), one), alpha=2.5)
+reference("softsign", lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2)

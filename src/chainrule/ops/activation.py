@@ -110,7 +110,7 @@ def hardsigmoid(x: Array) -> Array:
     return clip(x + 3, 0, 6) / 6
 
 
-@gate(lambda y, x: indicator(x >= 3, y) + indicator((x > -3) & (x < 3), y) * (clip(x, -3, 3) / 3 + 0.5),
+@gate(lambda y, x: indicator(x >= 3, y) + indicator((x > -3) & (x < 3), y) * (2 * clip(x, -3, 3) + 3) / 6,
       tex=r"\mathrm{{hardswish}}({0})", domain=(-5.0, 5.0),
       forward=lambda x: np.maximum(x, -3) * (np.minimum(np.maximum(np.add(x, 3), 0), 6) / 6))
 def hardswish(x: Array) -> Array:

@@ -78,7 +78,7 @@ def base_slope(a: Array, b: Array) -> Array:
         root = np.power(magnitude, np.multiply(np.where(exact, np.subtract(b, 1), b), 0.5))
         slope: Any = b * root / np.where(exact, 1.0, magnitude) * root
         slope = np.where((magnitude == 0) & ~exact, b * np.inf, slope)
-        sign = np.power(np.copysign(1.0, a), np.subtract(b, 1))
+        sign = np.power(np.where(np.less(a, 0), -1.0, 1.0), np.subtract(b, 1))
         return np.where(np.equal(b, 0), 0.0, slope * sign)[()]
 
 
@@ -90,7 +90,7 @@ def exponent_slope(a: Array, b: Array) -> Array:
         wide: Any = np.asarray(a, np.float64 if dtype == np.float32 else dtype)
         magnitude = np.abs(wide)
         root = np.power(magnitude, np.multiply(b, 0.5))
-        sign = np.power(np.copysign(1.0, wide), b)
+        sign = np.power(np.where(wide < 0, -1.0, 1.0), b)
         slope = root * np.log(np.where(magnitude == 0, 1.0, magnitude)) * root * sign
         return np.asarray(np.where(magnitude == 0, 0.0, slope), dtype)[()]
 
