@@ -3,7 +3,7 @@
     python benchmarks/eager.py [--json FILE] [--document README.md]
 
 Each library runs in a process of its own, on one thread, the processes in turn, for several rounds. A round reports the median
-over many sweeps of one program: sixty-one operations, a mixture of products, sums, quotients and sines, then a total.
+over many sweeps of one program: a hundred operations, a mixture of products, sums, quotients and sines, and their total.
 The number given is the median over the rounds.
 """
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from report import Row, arguments, machine, publish
 
 SIZES = (8, 1000)
-STEPS = 15  # of four operations each
+STEPS = 25  # of four operations each
 OPERATIONS = 4 * STEPS + 1
 ROUNDS = 5
 SWEEPS = {8: 600, 1000: 300}

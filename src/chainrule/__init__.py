@@ -1,6 +1,7 @@
 """chainrule: backpropagation, opened."""
 __version__ = "0.1.0"
 
+from . import nn, optim, train
 from .jacobians import hessian, hvp, jacobian
 from .ops.activation import (
     celu,
@@ -102,8 +103,9 @@ from .ops.rounding import ceil, floor, round, trunc
 from .ops.searching import argmax, argmin, nonzero, searchsorted
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.softmax import glu, log_softmax, softmax, softmin
+from .ops.sorting import argsort, cummax, cummin, sort, topk
 from .ops.special import erf, erfc, sinc
-from .ops.statistics import mean, std, var
+from .ops.statistics import mean, median, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .ops.updates import at, masked_fill
 from .recompute import checkpoint

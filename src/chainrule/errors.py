@@ -11,6 +11,7 @@
     ├── EscapedError          a value that outlived the transform that made it          (also a RuntimeError)
     ├── StagingError          a staged value, which has no number yet, used as if it had (also a TypeError)
     ├── ImmutableError        an attempt to change a value in place                     (also a TypeError)
+    ├── DivergenceError       a training whose loss is no number any more               (also an ArithmeticError)
     ├── RuleError             a backward rule that disagrees with differences           (also an AssertionError)
     └── InputError            what a user typed or a file held cannot be used           (also a ValueError)
         ├── ExpressionError       a formula outside the allowed language
@@ -63,6 +64,10 @@ class StagingError(ChainruleError, TypeError):
 
 class ImmutableError(ChainruleError, TypeError):
     """An attempt to change a value in place."""
+
+
+class DivergenceError(ChainruleError, ArithmeticError):
+    """A training whose loss is no number any more."""
 
 
 class RuleError(ChainruleError, AssertionError):

@@ -30,7 +30,7 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
                           "the computation in chainrule operations.")
     seed = seed_of(root, gradient, create_graph=create_graph)
     asked = None if inputs is None else frozenset(inputs if isinstance(inputs, list | tuple) else [inputs])
-    wanted = frozenset(retained.values()) if asked is None else asked
+    wanted = asked if asked is not None else frozenset(retained.values()) if retained else frozenset()
     found = EAGER.gradients(root, seed, wanted, create_graph=create_graph)
     number = next(numbers)
     for t in asked or ():

@@ -21,6 +21,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "explain": Command("chainrule.cli.explain", "show how every number in a gradient came to be"),
+    "train": Command("chainrule.cli.train", "train a network on real data, and keep its curve and weights"),
 }
 
 GOOD, BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -109,14 +109,20 @@ def settle(interpreter: Interpreter) -> None:
     ground = interpreter
 
 
-@contextmanager
-def under(interpreter: Interpreter) -> Iterator[Interpreter]:
-    """Put `interpreter` in charge for the length of a `with` block."""
-    token = current.set(interpreter)
-    try:
-        yield interpreter
-    finally:
-        current.reset(token)
+class under:
+    """Put an interpreter in charge for the length of a `with` block."""
+
+    __slots__ = ("interpreter", "token")
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def __enter__(self) -> Interpreter:
+        self.token = current.set(self.interpreter)
+        return self.interpreter
+
+    def __exit__(self, *error: object) -> None:
+        current.reset(self.token)
 
 
 @contextmanager

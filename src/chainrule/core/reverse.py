@@ -17,7 +17,7 @@ import numpy as np
 from . import interpreter
 from .interpreter import NUMPY, Box, Interpreter, concrete, escaped, under
 from .primitive import Each, Primitive
-from .type import Array, Type, typeof
+from .type import Array, Shape, Type, typeof
 
 serials = count()
 optimistic: ContextVar[bool] = ContextVar("optimistic", default=False)
@@ -45,6 +45,18 @@ class Recorded(Box):
     @property
     def type(self) -> Type:
         return typeof(self.value)
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self.value.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype  # type: ignore[no-any-return]
 
     def concrete(self, use: str) -> np.ndarray[Any, Any]:
         return concrete(self.value, use)
@@ -150,7 +162,9 @@ class Reverse(Interpreter):
                 g = gradients[x] if wanted is None or x in wanted else gradients.pop(x)
                 if type(g) is Parts:
                     g = g.filled(x.value)
-                y, values = (self.outputs(x), x.args) if create_graph else (x.value, x.values)
+                y, values = x.value, x.values
+                if create_graph:
+                    y, values = self.outputs(x), x.args
                 short = prim.hurried if hurry else None
                 rules: Iterable[Any] = short or prim.backward
                 for a, rule in zip(x.sources, rules):
@@ -170,7 +184,7 @@ class Reverse(Interpreter):
         """
         order = self.history(root)
         hurry = (rules_under or self.parent) in (NUMPY, interpreter.ground) and not create_graph
-        if hurry and not any(x.hooks for x in order):
+        if hurry and not any(map(attrgetter("hooks"), order)):
             token = optimistic.set(True)
             try:
                 found = self.sweep(root, seed, wanted=wanted, rules_under=rules_under, order=order)

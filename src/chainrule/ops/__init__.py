@@ -80,8 +80,9 @@ from .reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .rounding import ceil, floor, round, trunc
 from .searching import argmax, argmin, searchsorted
 from .softmax import log_softmax, softmax
+from .sorting import argcummax, argcummin, argsort, sort
 from .special import erf, erfc, gaussian, sinc, spherical_bessel
-from .statistics import mean, std, var
+from .statistics import mean, median, std, var
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 from .updates import max_at, put_part, set_at
 
@@ -105,7 +106,8 @@ ALL: tuple[Primitive, ...] = (
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
     elu, selu, celu, softsign,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
-    mean, var, std,
+    mean, var, std, median,
+    sort, argsort, argcummax, argcummin,
     argmax, argmin, searchsorted,
     cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,

@@ -8,29 +8,25 @@ from chainrule.core.type import Array
 from .elementwise import elementwise
 
 
-@elementwise(1, 1, tex="{0} + {1}", infix="+")
+@elementwise(1, 1, tex="{0} + {1}", infix="+", native=np.add)
 def add(a: Array, b: Array) -> Array:
     """Sum of two arrays."""
-    return np.add(a, b)
 
 
-@elementwise(1, -1, tex="{0} - {1}", infix="-")
+@elementwise(1, -1, tex="{0} - {1}", infix="-", native=np.subtract)
 def subtract(a: Array, b: Array) -> Array:
     """Difference of two arrays."""
-    return np.subtract(a, b)
 
 
-@elementwise(lambda y, a, b: b, lambda y, a, b: a, tex="{0} {1}", infix="*")
+@elementwise(lambda y, a, b: b, lambda y, a, b: a, tex="{0} {1}", infix="*", native=np.multiply)
 def multiply(a: Array, b: Array) -> Array:
     """Product of two arrays, element by element."""
-    return np.multiply(a, b)
 
 
 @elementwise(lambda y, a, b: 1 / b, lambda y, a, b: -y / b, domain=((-3.0, 3.0), (0.5, 3.0)),
-             tex=r"\frac{{{0}}}{{{1}}}", infix="/")
+             tex=r"\frac{{{0}}}{{{1}}}", infix="/", native=np.divide)
 def divide(a: Array, b: Array) -> Array:
     """Quotient of two arrays, element by element; integers give floats."""
-    return np.divide(a, b)
 
 
 @elementwise(0, 0, domain=((0.1, 0.9), (1.0, 3.0)), tex=r"\lfloor {0} / {1} \rfloor", infix="//")
@@ -45,10 +41,9 @@ def remainder(a: Array, b: Array) -> Array:
     return np.remainder(a, b)
 
 
-@elementwise(-1, tex="-{0}")
+@elementwise(-1, tex="-{0}", native=np.negative)
 def negative(x: Array) -> Array:
     """The opposite number."""
-    return np.negative(x)
 
 
 @elementwise(1, tex="+{0}")

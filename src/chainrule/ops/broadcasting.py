@@ -96,7 +96,7 @@ def broadcast_to(x: Array, *, shape: Shape) -> Array:
 
 def spread(g: Array, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """A reduced array with its axes back, of size 1, so that it broadcasts against `x`."""
-    return g if keepdims or not axis else reshape(g, shape=reduced_shape(typeof(x).shape, axis, True))
+    return g if keepdims or not axis or typeof(g).ndim == 0 else reshape(g, shape=reduced_shape(typeof(x).shape, axis, True))
 
 
 def sum_prepare(x: Array, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -118,7 +118,7 @@ def sum_type(t: Type, axis: tuple[int, ...], keepdims: bool) -> Type:
     tex=r"\sum {0}")
 def sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Add up along `axis` (an int, a tuple of ints, or None for all)."""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # np.sum, less its detour
 
 
 def unbroadcast(g: Array, like: Array) -> Array:

@@ -17,8 +17,8 @@ from .families import Declaration, Samples, Slope, composite, primitive
 
 
 def elementwise(*slopes: Slope, samples: Samples | None = None, tex: str | None = None,
-                infix: str | None = None, domain: Any = (-3.0, 3.0),
-                prepare: Callable[..., Any] | None = None) -> Declaration:
+                infix: str | None = None, domain: Any = (-3.0, 3.0), prepare: Callable[..., Any] | None = None,
+                native: Callable[..., Any] | None = None) -> Declaration:
     """An operation on each element alone; `slopes[i]` is its local derivative in argument i.
 
     A slope is a number, a rule `(y, *args)` in engine operations, or None where nothing flows. Arguments broadcast.
@@ -30,7 +30,7 @@ def elementwise(*slopes: Slope, samples: Samples | None = None, tex: str | None 
         make = primitive(
             backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)),
             hurried=hurried_rules(slopes, forward), tangent=slope_tangent(slopes),
-            result=lambda *types, **params: elementwise_type(forward, *types, **params),
+            native=native, result=lambda *types, **params: elementwise_type(native or forward, *types, **params),
             batch=lambda flags, *args, **params: prim(*align(flags, args), **params),
             samples=samples or in_domains(domains), tex=tex, infix=infix, slopes=slopes, domain=domains, prepare=prepare)
         prim = make(forward)

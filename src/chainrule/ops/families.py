@@ -41,20 +41,22 @@ def several(*makers: Samples) -> Samples:
 def primitive(*, backward: Iterable[Rule | None], result: Callable[..., Any], samples: Samples,
               batch: Callable[..., Any] | None = None, tangent: Callable[..., Any] | None = None,
               prepare: Callable[..., Any] | None = None, tex: str | None = None, infix: str | None = None,
-              body: Callable[..., Any] | None = None, hurried: tuple[Rule | None, ...] | None = None,
+              body: Callable[..., Any] | None = None, hurried: tuple[Rule, ...] | None = None,
+              native: Callable[..., Any] | None = None,
               slopes: tuple[Slope, ...] | None = None,
               domain: tuple[tuple[float, float], ...] | None = None) -> Declaration:
     """Declare an operation from a function whose positional parameters are arrays, and whose keyword-only ones are options.
 
     What is not given follows: `tangent` is the transpose of `backward`, `batch` is a loop over the examples, `prepare` lets
-    options be given by position too and fills in their defaults.
+    options be given by position too and fills in their defaults. `native` is NumPy's own function where it does exactly this:
+    the body of the declaration is then left empty, and nothing is lost on the way.
     """
     def declare(forward: Callable[..., Any]) -> Primitive:
         doc = inspect.getdoc(forward) or ""
         if "." not in doc:
             raise ValueError(f"operation {forward.__name__!r} needs a docstring that opens with a sentence")
         prim = Primitive(
-            name=forward.__name__, forward=forward, backward=backward, tangent=tangent or pushforward(backward),
+            name=forward.__name__, forward=native or forward, backward=backward, tangent=tangent or pushforward(backward),
             batch=batch or (lambda flags, *args, **params: one_by_one(prim, flags, *args, **params)), result=result,
             samples=samples, prepare=prepare or options_of(forward), body=body, hurried=hurried,
             slopes=slopes, tex=tex, infix=infix, domain=domain, doc=doc)

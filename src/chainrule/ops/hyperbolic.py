@@ -27,10 +27,9 @@ def tanh_slope(y: Array, x: Array) -> Array:
     return 1 / height / height
 
 
-@elementwise(tanh_slope, tex=r"\tanh {0}")
+@elementwise(tanh_slope, tex=r"\tanh {0}", native=np.tanh)
 def tanh(x: Array) -> Array:
     """Hyperbolic tangent: squashes any number smoothly into (-1, 1)."""
-    return np.tanh(x)
 
 
 @elementwise(lambda y, x: 1 / hypot(1.0, x), tex=r"\operatorname{{arsinh}} {0}")

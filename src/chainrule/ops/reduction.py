@@ -84,17 +84,29 @@ def min(x: Array, *, axis: Shape, keepdims: bool) -> Array:
 
 
 # ---------------------------------------------------------------------------------------- products
+def axes_last(ndim: int, axis: Shape) -> Shape:
+    """The order of axes that puts `axis` behind the others."""
+    return (*(i for i in range(ndim) if i not in axis), *axis)
+
+
+def in_one_row(x: Array, axis: Shape) -> Array:
+    """`x` with the axes `axis` made into one, the last."""
+    shape = typeof(x).shape
+    row = (*reduced_shape(shape, axis, False), count(x, axis))
+    order = axes_last(len(shape), axis)
+    if order != tuple(range(len(shape))):
+        x = permute_dims(x, axes=order)
+    return x if len(axis) == 1 else reshape(x, shape=row)
+
+
 def product_of_others(y: Array, x: Array, axis: Shape) -> Array:
     """For each element the product of those before it and of those after it: no division, so zeros do no harm."""
+    row = in_one_row(x, axis)
+    last = typeof(row).ndim - 1
+    up, down = (before(cumprod(row, axis=last, reverse=reverse), last, reverse) for reverse in (False, True))
     shape = typeof(x).shape
-    order = (*(i for i in range(len(shape)) if i not in axis), *axis)
-    moved = tuple(shape[i] for i in order)
-    row = reshape(permute_dims(x, axes=order), shape=(*moved[:len(order) - len(axis)], count(x, axis)))
-    last = len(order) - len(axis)
-    others = 1.0
-    for reverse in (False, True):
-        others = others * before(cumprod(row, axis=last, reverse=reverse), last, reverse)
-    return permute_dims(reshape(others, shape=moved), axes=tuple(int(i) for i in np.argsort(order)))
+    order = axes_last(len(shape), axis)
+    return permute_dims(reshape(up * down, shape=tuple(shape[i] for i in order)), axes=tuple(map(order.index, range(len(shape)))))
 
 
 def zeros_too(rng: Generator) -> list[Sample]:

@@ -8,11 +8,13 @@ import numpy as np
 
 from chainrule.core.type import Array, Shape, Type, typeof
 
-from .broadcasting import broadcast_to, spread
+from .broadcasting import broadcast_to, reshape, spread
 from .choice import where
-from .comparison import equal
-from .families import arrays, linear, past_batch, reduced, reduced_shape, several
-from .reduction import EVERY_OPTION, count, reduced_dtype, reduction
+from .comparison import equal, isnan
+from .families import arrays, composite, linear, past_batch, reduced, reduced_shape, several
+from .indexing import getitem
+from .reduction import EVERY_OPTION, count, in_one_row, reduced_dtype, reduction
+from .sorting import sort
 
 
 def mean_back(g: Array, x: Array, axis: Shape, keepdims: bool) -> Array:
@@ -73,3 +75,16 @@ def std(x: Array, *, axis: Shape, keepdims: bool, correction: float = 0.0) -> Ar
     return np.sqrt(var.forward(x, axis=axis, keepdims=keepdims, correction=correction))
 
 
+
+
+@composite(prepare=reduced("median"), samples=several(*[arrays(shape, **options) for shape, options in (
+    ((3, 4), {}), ((3, 5), {"axis": -1}), ((2, 3, 4), {"axis": (0, 2), "keepdims": True}))]),
+    tex=r"\operatorname{{median}} {0}")
+def median(x: Array, *, axis: Shape, keepdims: bool) -> Array:
+    """The middle element along `axis`, or the mean of the two in the middle; NaN if an element is NaN."""
+    row = in_one_row(x, axis)
+    n = typeof(row).shape[-1]
+    ordered = sort(row)  # NaN comes last
+    lower, upper, last = (getitem(ordered, (Ellipsis, i)) for i in ((n - 1) // 2, n // 2, n - 1))
+    y = where(isnan(last), last, upper * 1.0 if n % 2 else lower * 0.5 + upper * 0.5)
+    return reshape(y, reduced_shape(typeof(x).shape, axis, True)) if keepdims else y

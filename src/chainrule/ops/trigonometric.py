@@ -9,16 +9,14 @@ from .elementwise import elementwise
 from .power import hypot, sqrt
 
 
-@elementwise(lambda y, x: cos(x), tex=r"\sin {0}")
+@elementwise(lambda y, x: cos(x), tex=r"\sin {0}", native=np.sin)
 def sin(x: Array) -> Array:
     """Sine of an angle in radians."""
-    return np.sin(x)
 
 
-@elementwise(lambda y, x: -sin(x), tex=r"\cos {0}")
+@elementwise(lambda y, x: -sin(x), tex=r"\cos {0}", native=np.cos)
 def cos(x: Array) -> Array:
     """Cosine of an angle in radians."""
-    return np.cos(x)
 
 
 @elementwise(lambda y, x: 1 + y * y, domain=(-1.3, 1.3), tex=r"\tan {0}")

@@ -1,0 +1,144 @@
+"""A recipe is everything that decides how a network comes out: its sizes, its start, its optimizer, its seed."""
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ArgumentError
+from chainrule.nn import init
+from chainrule.nn.activation import ELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from chainrule.nn.container import Sequential
+from chainrule.nn.linear import Linear
+from chainrule.nn.loss import CrossEntropyLoss
+from chainrule.nn.module import Module
+from chainrule.optim.adam import Adam
+from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.sgd import SGD
+
+from .checkpoint import save_weights, write_json, write_safely
+from .curves import svg
+from .data import Dataset
+from .listeners import FiniteLoss, History
+from .trainer import Listener, Trainer
+
+ACTIVATIONS: dict[str, Callable[[], Module]] = {
+    "relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU, "silu": SiLU, "softplus": Softplus,
+    "tanh": Tanh, "sigmoid": Sigmoid,
+}
+INITS: dict[str, Callable[..., Any]] = {
+    "he": init.kaiming_normal_, "glorot": init.xavier_normal_, "lecun": init.lecun_normal_,
+    "small": lambda t, generator: init.normal_(t, std=0.01, generator=generator),
+}
+SATURATING = ("tanh", "sigmoid")  # activations for which Glorot's start was made; He's for the others
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam}
+RATES = {"sgd": 0.05, "adam": 0.005}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make and train a classifier of fully connected layers; None stands for what suits the other choices."""
+
+    layers: tuple[int, ...] = (128, 64)
+    activation: str = "relu"
+    init: str | None = None
+    optimizer: str = "adam"
+    momentum: float | None = None
+    nesterov: bool = False
+    rate: float | None = None
+    batch: int = 32
+    epochs: int = 30
+    seed: int = 0
+
+    def complete(self) -> Recipe:
+        """The recipe with every None replaced. Raises ArgumentError where the choices do not go together."""
+        sgd = self.optimizer == "sgd"
+        if not sgd and (self.momentum is not None or self.nesterov):
+            raise ArgumentError(f"momentum and nesterov belong to sgd; {self.optimizer} has averages of its own. Choose the "
+                                "optimizer sgd, or leave them out.")
+        momentum = (0.9 if sgd else None) if self.momentum is None else self.momentum
+        if self.nesterov and not momentum:
+            raise ArgumentError("nesterov looks ahead along the momentum, so it needs a momentum above 0, such as 0.9.")
+        init = self.init or ("glorot" if self.activation in SATURATING else "he")
+        rate = RATES[self.optimizer] if self.rate is None else self.rate
+        return Recipe(**{**asdict(self), "init": init, "momentum": momentum, "rate": rate})
+
+    def model(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
+        """The network, its weights drawn as `init` says, its biases 0."""
+        sizes = (inputs, *self.layers, outputs)
+        parts: list[Module] = []
+        for size, following in pairwise(sizes):
+            linear = Linear(size, following, generator=generator)
+            INITS[self.init or "he"](linear.weight, generator=generator)
+            linear.bias = init.zeros_(init.parameter((following,)))
+            parts += [linear, ACTIVATIONS[self.activation]()]
+        return Sequential(*parts[:-1]).name_parameters()
+
+    def made_optimizer(self, model: Module) -> Optimizer:
+        options = {"momentum": self.momentum, "nesterov": self.nesterov} if self.optimizer == "sgd" else {}
+        return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.rate, **options)
+
+
+@dataclass
+class Run:
+    """A training that is set up: data, model and loop, ready to `fit`, and what was measured."""
+
+    recipe: Recipe
+    seen: Dataset
+    held_out: Dataset
+    model: Sequential
+    trainer: Trainer
+    history: History
+    generator: np.random.Generator = field(repr=False)
+
+    def fit(self) -> None:
+        """Train as the recipe says. Raises DivergenceError."""
+        with np.errstate(all="ignore"):  # numbers that overflow end in a loss that is none, which is told in words
+            self.trainer.fit(self.seen, held_out=self.held_out, epochs=self.recipe.epochs, batch=self.recipe.batch,
+                             generator=self.generator)
+
+    def metrics(self) -> dict[str, Any]:
+        """What was done and what came of it, ready for JSON."""
+        from chainrule import __version__  # the package is not complete while this file is loaded
+        done = self.history.epochs
+        return {
+            "recipe": asdict(self.recipe),
+            "versions": {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "data": {"train": len(self.seen), "held_out": len(self.held_out)},
+            "parameters": sum(p.size for p in self.model.parameters()),
+            "finished": len(done) == self.recipe.epochs,
+            "accuracy": self.trainer.accuracy(self.held_out),
+            "epochs": [asdict(e) for e in done],
+            "losses": [float(f"{loss:.6g}") for loss in self.history.losses],
+        }
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the curve, the metrics and the weights into a folder; each file is whole or not there. Raises OSError."""
+        recipe, metrics = self.recipe, self.metrics()
+        paths = [folder / name for name in ("curve.svg", "metrics.json", "weights.safetensors")]
+        network = "-".join(map(str, (self.seen.inputs.shape[1], *recipe.layers, 10)))
+        caption = (f"{network} {recipe.activation}, {recipe.optimizer} at rate {recipe.rate:g}, batches of {recipe.batch}, "
+                   f"seed {recipe.seed}: {metrics['accuracy']:.1%} of {len(self.held_out)} held-out digits")
+        write_safely(paths[0], svg("Training on handwritten digits", caption, self.history.panels(), x_label="epoch").encode())
+        write_json(paths[1], metrics)
+        save_weights(paths[2], self.model, {"recipe": repr(recipe)})
+        return paths
+
+
+def prepared(recipe: Recipe, data: Dataset, listeners: Sequence[Listener] = ()) -> Run:
+    """A run of the recipe on a fifth held out and the rest of the data; the seed decides the split, the weights and the order.
+
+    Raises ArgumentError where the choices do not go together.
+    """
+    recipe = recipe.complete()
+    seen, held_out = data.split(seed=recipe.seed)
+    generator = np.random.default_rng(recipe.seed)
+    model = recipe.model(data.inputs.shape[1], int(data.targets.max()) + 1, generator)
+    history = History()
+    trainer = Trainer(model, CrossEntropyLoss(), recipe.made_optimizer(model), [history, FiniteLoss(), *listeners])
+    return Run(recipe, seen, held_out, model, trainer, history, generator)
