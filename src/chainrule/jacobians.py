@@ -11,7 +11,7 @@ from chainrule.core.type import Array, Type, is_float, typeof
 from chainrule.errors import ArgumentError, DTypeError
 from chainrule.ops.broadcasting import reshape
 
-from .transforms import as_arguments, chosen, grad, in_arguments, jvp, named, pull, vmap
+from .transforms import as_arguments, chosen, given_back, grad, in_arguments, jvp, named, pull, vmap
 
 Function = Callable[..., Any]
 
@@ -44,7 +44,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: Literal["fo
             rows, columns = (sum(typeof(x).size for x in flatten(tree)[0]) for tree in (value, primals))
             forward = mode is None and rows > columns
             found = by_columns(inner, primals) if forward else by_rows(value, pullback)
-        return tree_map(lambda row: row.trees[0] if isinstance(argnums, int) else row.trees, found)
+
+        def shown(row: Row) -> Any:
+            trees = tree_map(given_back, row.trees, primals)
+            return trees[0] if isinstance(argnums, int) else trees
+        return tree_map(shown, found)
     return named(of, f, "jacobian")
 
 
