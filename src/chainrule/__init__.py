@@ -2,6 +2,7 @@
 __version__ = "0.1.0"
 
 from . import nn, optim, train
+from .check import check_gradients
 from .jacobians import hessian, hvp, jacobian
 from .ops.activation import (
     celu,
