@@ -112,4 +112,5 @@ from .ops.updates import at, masked_fill
 from .recompute import checkpoint
 from .rules import custom_rule
 from .tensor import Tensor, no_grad, tensor
+from .train import data
 from .transforms import grad, jvp, stop_gradient, value_and_grad, vjp, vmap
