@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if interruption.happened:
         print("chainrule: interrupted; what was learned so far is kept", file=sys.stderr)
     right = training.trainer.accuracy(training.held_out)
-    say(f"\nwrote {folder}/: {', '.join(p.name for p in paths)}")
+    say(f"wrote {folder}/: {', '.join(p.name for p in paths)}")
     console.out(f"held-out accuracy {right:.2%} ({round(right * len(training.held_out))} of {len(training.held_out)} digits), "
                 f"trained in {seconds:.1f} s")
     return INTERRUPTED if interruption.happened else 0
@@ -101,7 +101,7 @@ def curve(training: Run, console: Console) -> str:
     except UnicodeEncodeError:
         plain = True
     loss = training.history.panels()[0]
-    return "\n" + terminal(loss.only("each batch"), width=min(console.width, 80), plain=plain) + "\n"
+    return "\n" + terminal(loss.only("each batch"), x_label="epoch", width=min(console.width, 80), plain=plain) + "\n"
 
 
 # ---------------------------------------------------------------------------------------- reading options

@@ -45,7 +45,7 @@ class Panel:
 
 
 # ---------------------------------------------------------------------------------------- in the terminal
-def terminal(panel: Panel, *, width: int = 80, height: int = 10, plain: bool = False) -> str:
+def terminal(panel: Panel, *, x_label: str = "step", width: int = 80, height: int = 10, plain: bool = False) -> str:
     """The first curve of a panel in braille dots (`plain`: in ASCII), at most `width` columns wide, `height` lines high."""
     across, up = panel.axes()
     labels = row_labels(up, height, percent=panel.percent)
@@ -55,7 +55,7 @@ def terminal(panel: Panel, *, width: int = 80, height: int = 10, plain: bool = F
     bar, tick, corner, line = "|+`-" if plain else "│┤└─"
     body = [f"{text:>{margin}} {tick if text else bar}{row}".rstrip() for text, row in zip(labels, rows)]
     scale = " (log scale)" if up.log else ""
-    heading = f"{' ' * margin} {panel.title}{scale}"[:margin + 2 + columns]
+    heading = f"{' ' * margin} {panel.title} by {x_label}{scale}"[:margin + 2 + columns]
     return "\n".join([heading, *body, f"{' ' * margin} {corner}{line * columns}",
                       " " * (margin + 2) + column_labels(across, columns)])
 

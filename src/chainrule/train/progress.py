@@ -25,7 +25,8 @@ class ProgressBar(Listener):
     def begin(self, trainer: Trainer, epochs: int, steps: int) -> None:
         self.epochs, self.groups = epochs, trainer.optimizer.param_groups
         self.began, self.shown, self.mean = time.perf_counter(), 0.0, 0.0
-        self.task = self.bar.add_task("", total=epochs * steps, epoch=f"0/{epochs}", loss="", speed="", rate="")
+        self.task = self.bar.add_task("", total=epochs * steps, epoch=f"0/{epochs}", loss="-", speed="-",
+                                      rate=f"{self.groups[0]['lr']:g}")
         self.bar.start()
 
     def after_step(self, step: Step) -> None:
