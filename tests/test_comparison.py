@@ -44,3 +44,9 @@ def test_rounding_has_a_zero_gradient_not_a_cut_even_from_infinity(f):
 
 def test_round_takes_decimals():
     assert cr.round(np.array([1.25, 2.5]), decimals=1).tolist() == [1.2, 2.5]
+
+
+def test_allclose_answers_with_a_python_boolean():
+    x = cr.tensor([1.0, np.nan], requires_grad=True)
+    assert cr.allclose(x, x, equal_nan=True) is True
+    assert cr.allclose(x, x) is False

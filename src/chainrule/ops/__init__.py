@@ -38,7 +38,7 @@ from .arithmetic import (
     subtract,
 )
 from .broadcasting import astype, broadcast_to, cast, chain, integer_cast, reshape, stop_gradient, sum
-from .choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where
+from .choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where, wins
 from .comparison import (
     bitwise_and,
     bitwise_invert,
@@ -95,7 +95,7 @@ ALL: tuple[Primitive, ...] = (
     sinh, cosh, tanh, asinh, acosh, atanh,
     erf, erfc, gaussian, sinc, spherical_bessel,
     floor, ceil, round, trunc,
-    where, maximum, minimum, fmax, fmin, clip, nan_to_num,
+    where, wins, maximum, minimum, fmax, fmin, clip, nan_to_num,
     equal, not_equal, less, less_equal, greater, greater_equal, isclose,
     isfinite, isinf, isnan, signbit,
     logical_and, logical_or, logical_xor, logical_not,

@@ -9,7 +9,7 @@ from chainrule.core.primitive import Generator, Sample
 from chainrule.core.type import Array
 
 from .broadcasting import align, like, unbroadcast
-from .comparison import equal, greater, indicator, isfinite, isnan, less
+from .comparison import equal, indicator, isfinite, isnan, tied
 from .elementwise import elementwise, elementwise_type
 from .families import arrays, primitive, several
 
@@ -43,34 +43,34 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
 
 # ---------------------------------------------------------------------------------------- by size
-def among(y: Array, a: Array, b: Array, *, wins: Array) -> Array:
-    """The slope of a choice between two in `a`, which takes all where it wins, and half where the two are equal."""
-    return where(equal(a, b), 0.5, indicator(wins, y))
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex="[{0} > {1}]")
+def wins(a: Array, b: Array) -> Array:
+    """1 where `a` is greater than `b`, 1/2 where they are equal, else 0: the share of a gradient that goes to the greater."""
+    share = np.add(np.greater(a, b), np.greater_equal(a, b), dtype=np.result_type(a, b))
+    return share * 0.5
 
 
-@elementwise(lambda y, a, b: among(y, a, b, wins=greater(a, b)), lambda y, a, b: among(y, a, b, wins=less(a, b)),
-             tex=r"\max({0}, {1})")
+@elementwise(lambda y, a, b: wins(a, b), lambda y, a, b: wins(b, a), tex=r"\max({0}, {1})")
 def maximum(a: Array, b: Array) -> Array:
     """The greater of two numbers, NaN if one of them is; equal ones share the gradient."""
     return np.maximum(a, b)
 
 
-@elementwise(lambda y, a, b: among(y, a, b, wins=less(a, b)), lambda y, a, b: among(y, a, b, wins=greater(a, b)),
-             tex=r"\min({0}, {1})")
+@elementwise(lambda y, a, b: wins(b, a), lambda y, a, b: wins(a, b), tex=r"\min({0}, {1})")
 def minimum(a: Array, b: Array) -> Array:
     """The lesser of two numbers, NaN if one of them is; equal ones share the gradient."""
     return np.minimum(a, b)
 
 
-@elementwise(lambda y, a, b: among(y, a, b, wins=greater(a, b) | isnan(b)),
-             lambda y, a, b: among(y, a, b, wins=less(a, b) | isnan(a)), tex=r"\max({0}, {1})")
+@elementwise(lambda y, a, b: where(isnan(b), 1.0, wins(a, b)), lambda y, a, b: where(isnan(a), 1.0, wins(b, a)),
+             tex=r"\max({0}, {1})")
 def fmax(a: Array, b: Array) -> Array:
     """The greater of two numbers, a NaN counting as missing; equal ones share the gradient."""
     return np.fmax(a, b)
 
 
-@elementwise(lambda y, a, b: among(y, a, b, wins=less(a, b) | isnan(b)),
-             lambda y, a, b: among(y, a, b, wins=greater(a, b) | isnan(a)), tex=r"\min({0}, {1})")
+@elementwise(lambda y, a, b: where(isnan(b), 1.0, wins(b, a)), lambda y, a, b: where(isnan(a), 1.0, wins(a, b)),
+             tex=r"\min({0}, {1})")
 def fmin(a: Array, b: Array) -> Array:
     """The lesser of two numbers, a NaN counting as missing; equal ones share the gradient."""
     return np.fmin(a, b)

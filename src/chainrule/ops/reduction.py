@@ -12,7 +12,7 @@ from chainrule.core.type import Array, Shape, Type, typeof
 from chainrule.errors import ShapeError
 
 from .arithmetic import divide
-from .broadcasting import chain, reshape, spread, stop_gradient, sum
+from .broadcasting import astype, chain, reshape, spread, stop_gradient, sum
 from .choice import where
 from .comparison import equal, greater, indicator, isfinite, less, logical_not
 from .cumulative import before, cumprod
@@ -115,7 +115,11 @@ def zeros_too(rng: Generator) -> list[Sample]:
     return [Sample((x,), {"axis": 1})]
 
 
-@reduction(product_of_others, samples=several(EVERY_OPTION, zeros_too), tex=r"\prod {0}")
+def prod_prepare(x: Array, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return reduced("prod")(x if dtype is None else astype(x, dtype), axis, keepdims)
+
+
+@reduction(product_of_others, samples=several(EVERY_OPTION, zeros_too), prepare=prod_prepare, tex=r"\prod {0}")
 def prod(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The product along `axis`; the gradient never divides, so it is exact where elements are zero, at every order."""
     return np.prod(x, axis=axis, keepdims=keepdims)
