@@ -72,9 +72,27 @@ from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy
 from .ops.gathering import gather, scatter, scatter_add, segment_max, segment_mean, segment_sum, take, take_along_axis
+from .ops.gelu import gelu, ndtr
 from .ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .ops.indexing import getitem
 from .ops.joining import concat, repeat, split, tile, unstack
+from .ops.loss import (
+    bernoulli_cross_entropy,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_similarity,
+    half_squared_error,
+    hinge_loss,
+    huber,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    normalize,
+    sigmoid_cross_entropy,
+    smooth_l1_loss,
+    squared_error,
+)
 from .ops.movement import matrix_transpose, moveaxis, permute_dims, stack, swapaxes
 from .ops.normalization import (
     batch_norm,

@@ -68,9 +68,11 @@ from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
+from .gelu import gelu, ndtr, normal_pdf
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
+from .loss import bernoulli_cross_entropy, huber, sigmoid_cross_entropy, squared_error
 from .movement import permute_dims, stack
 from .normalization import divide_by_rms, standardize
 from .pooling import average_spread, average_windows, max_gather, max_scatter, max_windows
@@ -104,13 +106,14 @@ ALL: tuple[Primitive, ...] = (
     convolution, transposed_convolution, kernel_convolution,
     max_windows, max_scatter, max_gather, average_windows, average_spread,
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
-    elu, selu, celu, softsign,
+    elu, selu, celu, softsign, gelu, ndtr, normal_pdf,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
     mean, var, std, median,
     sort, argsort, argcummax, argcummin,
     argmax, argmin, searchsorted,
     cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,
+    squared_error, huber, sigmoid_cross_entropy, bernoulli_cross_entropy,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at, put_part, set_at, max_at,
     cast, integer_cast, stop_gradient, chain,

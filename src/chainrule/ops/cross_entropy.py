@@ -17,19 +17,29 @@ from .families import composite, primitive
 from .movement import moveaxis
 from .softmax import log_softmax, softmax
 
-REDUCTIONS: dict[str, Callable[[Array], Array]] = {
-    "none": lambda losses: losses,
-    "sum": lambda losses: sum(losses),
-    "mean": lambda losses: sum(losses) / typeof(losses).size if typeof(losses).ndim else losses,
-    "batchmean": lambda losses: sum(losses) / typeof(losses).shape[0],
+DIVISORS: dict[str, Callable[[Type], int]] = {
+    "sum": lambda t: 1,
+    "mean": lambda t: t.size,
+    "batchmean": lambda t: t.shape[0],
 }
+"""What the sum of the losses is divided by, for each reduction to one number."""
 
 
-def reduction_of(name: str, reduction: str) -> Callable[[Array], Array]:
-    """The function that makes one number of many losses, by its name."""
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(f"{name}: reduction={reduction!r} is none of {', '.join(map(repr, REDUCTIONS))}.")
-    return REDUCTIONS[reduction]
+def divisor_of(name: str, reduction: str, t: Type) -> int | None:
+    """The divisor of a reduction of losses of this type; None where they are left as they are."""
+    if reduction == "none":
+        return None
+    if reduction not in DIVISORS:
+        raise ArgumentError(f"{name}: reduction={reduction!r} is none of 'none', {', '.join(map(repr, DIVISORS))}.")
+    return DIVISORS[reduction](t)
+
+
+def reduced_loss(losses: Array, divisor: Any, axis: Any = None) -> Array:
+    """The sum of the losses over the divisor; without one, the losses."""
+    if divisor is None:
+        return losses
+    total = sum(losses, axis=axis) if typeof(losses).ndim else losses
+    return total if isinstance(divisor, int) and divisor == 1 else total / divisor
 
 
 # ---------------------------------------------------------------------------------------- classes as numbers
@@ -190,7 +200,6 @@ def cross_entropy(input: Array, target: Array, weight: Array = None, *, ignore_i
     >>> cr.cross_entropy(np.zeros((2, 4)), np.array([0, 3])) == np.log(4)
     np.True_
     """
-    total = reduction_of("cross_entropy", reduction)
     logits = classes_last(input)
     if is_float(typeof(target).dtype):
         target = classes_last(target)
@@ -198,9 +207,10 @@ def cross_entropy(input: Array, target: Array, weight: Array = None, *, ignore_i
     if weight is not None or label_smoothing:
         target, counted = shares_of(logits, target, weight, ignore_index, label_smoothing)
     losses = softmax_cross_entropy(logits, target, ignore_index=ignore_index)
-    if reduction != "mean" or (counted is None and not typeof(losses).ndim):
-        return total(losses)
-    return sum(losses) / (rows_counted(target, losses, ignore_index) if counted is None else counted)
+    divisor = divisor_of("cross_entropy", reduction, typeof(losses))
+    if reduction == "mean" and typeof(losses).ndim:
+        divisor = rows_counted(target, losses, ignore_index) if counted is None else counted
+    return reduced_loss(losses, divisor)
 
 
 def nll_loss(input: Array, target: Array, weight: Array = None, *, ignore_index: int = -100, reduction: str = "mean") -> Array:
@@ -208,11 +218,10 @@ def nll_loss(input: Array, target: Array, weight: Array = None, *, ignore_index:
 
     Shapes, options and errors are those of `cross_entropy` with a whole number per row.
     """
-    total = reduction_of("nll_loss", reduction)
     logs = classes_last(input)
     if is_float(typeof(target).dtype):
         raise DTypeError(f"nll_loss: the target is {typeof(target)}, and class labels are whole numbers. Convert them with "
                          ".astype('int64').")
     shares, counted = shares_of(logs, target, weight, ignore_index, 0.0)
     losses = -sum(where(equal(shares, 0), 0.0, shares * logs), axis=-1)
-    return sum(losses) / counted if reduction == "mean" else total(losses)
+    return reduced_loss(losses, counted if reduction == "mean" else divisor_of("nll_loss", reduction, typeof(losses)))
