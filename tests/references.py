@@ -220,3 +220,46 @@ reference("selu", left(lambda x: SCALE * ALPHA * mp.expm1(x), lambda x: SCALE * 
 reference("celu", left(mp.expm1, same), left(mp.exp, one), alpha=1.0)
 reference("celu", left(lambda x: 2.5 * mp.expm1(x / 2.5), same), left(lambda x: mp.exp(x / 2.5), one), alpha=2.5)
 reference("softsign", lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2)
+
+# the normal distribution
+
+def normal(x: Any) -> Any:
+    return mp.erfc(-x / mp.sqrt(2)) / 2 if x < 100 else 1
+
+
+def bell(x: Any) -> Any:
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+def curve(x: Any) -> Any:
+    return 2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf(0.044715) * x ** 3)
+
+
+def curve_slope(x: Any) -> Any:
+    s = sigmoid(curve(x))
+    return s + x * s * sigmoid(-curve(x)) * 2 * mp.sqrt(2 / mp.pi) * (1 + 3 * mp.mpf(0.044715) * x * x)
+
+
+reference("normal_pdf", bell, lambda x: -x * bell(x), domain=(-1e4, 1e4))
+reference("ndtr", normal, bell, domain=(-1e4, 1e4))
+reference("gelu", lambda x: x * normal(x), lambda x: normal(x) + x * bell(x), domain=(-1e4, 1e4), zeros=(-0.7517915246935645,))
+reference("gelu", lambda x: x * sigmoid(curve(x)), curve_slope, domain=(-9.0, 1e4), zeros=(-0.7524614220710162,),
+          approximate="tanh")
+
+# gates of losses
+
+def chance(f: Any) -> Any:
+    """A function of a chance strictly between 0 and 1, away from where logarithms are kept above -100."""
+    return lambda p, t: f(p, t) if 1e-30 < p < 1 else mp.nan
+
+
+CHANCES = (0.0, 1.0)
+reference("squared_error", lambda a, t: mp.fsub(a, t, exact=True) ** 2, lambda a, t: 2 * mp.fsub(a, t, exact=True),
+          lambda a, t: 2 * mp.fsub(t, a, exact=True))
+reference("huber", lambda a, t: (a - t) ** 2 / 2 if abs(a - t) < 1 else abs(a - t) - 0.5,
+          lambda a, t: max(-1, min(a - t, 1)), lambda a, t: max(-1, min(t - a, 1)))
+reference("sigmoid_cross_entropy", lambda x, t: softplus(x) - t * x, lambda x, t: sigmoid(x) - t, lambda x, t: -x,
+          domain=(ANY, CHANCES))
+reference("bernoulli_cross_entropy", chance(lambda p, t: -t * mp.log(p) - (1 - t) * mp.log1p(-p)),
+          chance(lambda p, t: (p - t) / (p * (1 - p)) if p * (1 - p) > 1e-12 else mp.nan),
+          chance(lambda p, t: mp.log1p(-p) - mp.log(p)), domain=CHANCES)

@@ -126,7 +126,7 @@ def rates() -> Samples:
 
 @gate(lambda y, logit, target: sigmoid(logit) - target, lambda y, logit, target: -logit, samples=rates(),
       tex=r"-{1} \log \sigma({0}) - (1 - {1}) \log \sigma(-{0})",
-      forward=lambda logit, target: np.maximum(logit, 0) - np.multiply(logit, target) + np.log1p(np.exp(-np.abs(logit))))
+      forward=lambda x, t: np.maximum(np.multiply(x, np.subtract(1, t)), -np.multiply(x, t)) + np.log1p(np.exp(-np.abs(x))))
 def sigmoid_cross_entropy(logit: Array, target: Array) -> Array:
     """The cross-entropy of yes-or-no answers, from logits, element by element, as one gate whose gradient is `p - y`."""
     return softplus(logit) - target * logit
