@@ -1,5 +1,6 @@
 """chainrule: backpropagation, opened."""
 __version__ = "0.1.0"
+__array_api_version__ = "2024.12"  # the array API standard whose names the operations carry
 
 from . import nn, optim, train
 from .check import check_gradients

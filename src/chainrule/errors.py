@@ -10,6 +10,7 @@
     │   └── NoPathError           no path leads from the loss to a value that wants a gradient
     ├── EscapedError          a value that outlived the transform that made it          (also a RuntimeError)
     ├── StagingError          a staged value, which has no number yet, used as if it had (also a TypeError)
+    ├── UntraceableError      a function of NumPy or Python that derivatives cannot follow (also a TypeError)
     ├── ImmutableError        an attempt to change a value in place                     (also a TypeError)
     ├── DivergenceError       a training whose loss is no number any more               (also an ArithmeticError)
     ├── RuleError             a backward rule that disagrees with differences           (also an AssertionError)
@@ -60,6 +61,10 @@ class EscapedError(ChainruleError, RuntimeError):
 
 class StagingError(ChainruleError, TypeError):
     """A staged value, which has no number yet, used as if it had one."""
+
+
+class UntraceableError(ChainruleError, TypeError):
+    """A function of NumPy or Python that derivatives cannot follow."""
 
 
 class ImmutableError(ChainruleError, TypeError):
