@@ -4,6 +4,7 @@ __array_api_version__ = "2024.12"  # the array API standard whose names the oper
 
 from . import nn, optim, train
 from .check import check_gradients
+from .explanation import explain
 from .jacobians import hessian, hvp, jacobian
 from .ops.activation import (
     celu,

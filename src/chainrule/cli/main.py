@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
 }
 
 GOOD, BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+LONGEST = 600  # characters of a complaint
 FORMULA = re.compile(r"-[^-].*[-+*/@()\[\] ]", re.DOTALL)  # an argument such as -x*y, which is no option
 
 
@@ -96,6 +97,7 @@ def without_command(given: list[str]) -> int:
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
     line = " ".join(message.split())
+    line = line if len(line) <= LONGEST else line[:LONGEST] + "..."
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
     encoding = sys.stderr.encoding or "utf-8"
     print("chainrule: " + shown.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

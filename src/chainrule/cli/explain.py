@@ -1,0 +1,79 @@
+"""`chainrule explain` shows how every number in the gradients of a formula came to be."""
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable
+
+from chainrule.errors import InputError
+from chainrule.explanation.examples import EXAMPLES
+from chainrule.explanation.expression import operations
+from chainrule.explanation.facts import Explanation
+from chainrule.explanation.formulas import explain_formula
+
+FORMATS: dict[str, Callable[[Explanation], str]] = {
+    "text": Explanation.text,
+    "json": lambda e: e.json() + "\n",
+    "latex": lambda e: e.latex(document=True),
+}
+EPILOG = """examples:
+  chainrule explain "(relu(w*x + b) - y)**2" x=2 w=3 b=1 y=5
+  chainrule explain "z = W @ x + b; a = sigmoid(z); sum((a - y)**2) / 2" \\
+      W="[[2,-3]]" x="[-1,-2]" b="[-3]" y="[1]" --wrt W,b --open
+  chainrule explain --example softmax
+  chainrule explain "cross_entropy(z, labels)" z="[[1,2,3]]" labels:int="[2]" --format json
+
+Values are numbers, vectors [1,2] and matrices [[1,2],[3,4]], computed in float64. Name parts of the formula with
+`u = x*y; v = u + y; v**2`. Bad input: one line on stderr, and exit code 2."""
+PLAIN = str.maketrans({"←": "<-", "×": "*", "…": "...", "─": "-", "⊂": "in", "═": "="})
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Show how every number in the gradients of a formula came to be."
+    parser.epilog = EPILOG
+    parser.add_argument("formula", nargs="?", help="the formula of the loss, in quotes")
+    parser.add_argument("values", nargs="*", metavar="name=value", help="the value of each variable; name:int=value for indices")
+    parser.add_argument("--wrt", metavar="w,b", help="the variables whose gradients to explain (default: all)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("--open", action="store_true", help="open gates such as sigmoid or softmax into their parts")
+    parser.add_argument("--example", metavar="NAME", help="explain a worked example")
+    parser.add_argument("--examples", action="store_true", help="list the worked examples")
+    parser.add_argument("--operations", action="store_true", help="list the operations a formula may use")
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.examples:
+        show("".join(f"{e.name:<16}{e.title}\n" for e in EXAMPLES.values()))
+    elif options.operations:
+        show(textwrap.fill(", ".join(sorted(operations())), 80) + "\n")
+    elif options.example is not None:
+        show_example(options)
+    elif options.formula is None:
+        raise InputError('give a formula, as in: chainrule explain "w*x + b" x=2 w=3 b=1, or --example neuron.')
+    else:
+        show(FORMATS[options.format](explain_formula(options.formula, options.values, wrt=names(options.wrt), open=options.open)))
+
+
+def show_example(options: argparse.Namespace) -> None:
+    if options.formula is not None:
+        raise InputError("give either a formula or --example, not both.")
+    example = EXAMPLES.get(options.example)
+    if example is None:
+        raise InputError(f"no example is called {options.example!r:.40}; there are {', '.join(EXAMPLES)}.")
+    explanation = example.explain(wrt=names(options.wrt), open=options.open)
+    show(example.page(explanation) if options.format == "text" else FORMATS[options.format](explanation))
+
+
+def names(listed: str | None) -> list[str] | None:
+    return None if listed is None else [name.strip() for name in listed.split(",")]
+
+
+def show(page: str) -> None:
+    """Write a page, in plain signs where the terminal has no others."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        page.encode(encoding)
+    except UnicodeEncodeError:
+        page = page.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    sys.stdout.write(page)

@@ -1,0 +1,76 @@
+"""The data of an explanation are its facts as JSON; `docs/explain.md` says what each entry means."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from .facts import Check, Edge, Explanation, Node
+from .formula import Formula
+from .writing import latex, text
+
+SCHEMA = "chainrule.explanation/1"
+
+
+def as_json(e: Explanation) -> str:
+    return json.dumps(as_data(e), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def as_data(e: Explanation) -> dict[str, Any]:
+    """The facts in dicts, lists, strings and numbers."""
+    return {
+        "schema": SCHEMA,
+        "loss": e.loss,
+        "value": numbers(e[e.loss].value),
+        "nodes": [node(n) for n in e.nodes],
+        "edges": [edge(x) for x in e.edges],
+        "merges": [{"node": m.node, "edges": list(m.edges), "total": numbers(m.total)} for m in e.merges],
+        "gradients": {name: numbers(g) for name, g in e.gradients.items()},
+        "derivations": {name: written(f) for name, f in e.derivations.items()},
+        "checks": [check(c) for c in e.checks],
+    }
+
+
+def node(n: Node) -> dict[str, Any]:
+    return {
+        "id": n.id, "name": n.name, "kind": n.kind, "operation": n.operation, "arguments": list(n.arguments),
+        "options": {k: repr(v) for k, v in n.options.items()}, "formula": written(n.formula), "numbers": written(n.numbers),
+        "value": numbers(n.value), "shape": list(n.shape), "dtype": n.dtype, "gradient": numbers(n.gradient), "source": n.source,
+        "opens": n.opens, "inside": n.inside}
+
+
+def edge(x: Edge) -> dict[str, Any]:
+    local = x.local and {"formula": written(x.local.formula), "numbers": written(x.local.numbers),
+                         "value": numbers(x.local.value)}
+    return {
+        "id": x.id, "from": x.result, "to": x.argument, "position": x.position, "upstream": numbers(x.upstream), "local": local,
+        "rule": written(x.rule), "numbers": written(x.numbers), "contribution": numbers(x.contribution)}
+
+
+def check(c: Check) -> dict[str, Any]:
+    return {
+        "node": c.node, "index": list(c.index), "gradient": numbers(c.gradient), "difference": numbers(c.difference),
+        "residual": numbers(c.residual), "agrees": c.agrees, "note": c.note}
+
+
+def written(formula: Formula | None) -> dict[str, str] | None:
+    return formula and {"text": text(formula), "latex": latex(formula)}
+
+
+def numbers(x: Any) -> Any:
+    """An array as nested lists; JSON has no infinity and no NaN, so these are strings."""
+    if x is None:
+        return None
+    if isinstance(x, tuple):
+        return [numbers(part) for part in x]
+    array = np.asarray(x)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return strings(array.tolist())
+    return array.tolist()
+
+
+def strings(x: Any) -> Any:
+    if isinstance(x, list):
+        return [strings(part) for part in x]
+    return x if np.isfinite(x) else str(x)

@@ -1,0 +1,69 @@
+"""A derivation is the gradient of one value as one formula, composed from the rules along the edges."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.ops.arithmetic import add
+
+from .facts import Edge
+from .formula import Call, Formula, Name, is_transpose, number, rebuilt, simplified
+from .values import shape_of, value_of
+
+SHORT = 9  # operations; a derivation beyond stops at the gradients of the values before
+SHORT_ARRAYS = 3
+INLINED = 3  # operations; a value without a name is written out up to here
+
+
+class Derivations:
+    """The gradient of each value: down to the loss where that is short, else from the named values before."""
+
+    def __init__(self, record: Any, edges: Sequence[Edge]) -> None:
+        self.record = record
+        self.arriving: dict[str, list[Edge]] = {}
+        for e in edges:
+            self.arriving.setdefault(e.argument, []).append(e)
+        self.by_id = {record.ids[id(x)]: x for x in record.values}
+        self.inlined = self.short_values()
+        self.made: dict[str, Formula] = {}
+
+    def short_values(self) -> dict[str, Formula]:
+        """Values nobody named, as their formulas, where these are short."""
+        found: dict[str, Formula] = {}
+        for x in self.record.order:
+            if id(x) in self.record.chosen or x.prim is None or x is self.record.loss:
+                continue
+            formula = self.record.node(x).formula
+            whole = rebuilt(formula.put(found))
+            if whole.size <= (INLINED if whole.shape == () else 1) or is_transpose(formula):
+                found[self.record.named[id(x)]] = whole
+        return found
+
+    def of(self, leaves: Mapping[str, Any]) -> dict[str, Formula]:
+        for x in reversed(self.record.order):
+            if x in self.record.active:
+                self.made[self.record.ids[id(x)]] = self.derived(x)
+        return {name: self.made[self.record.ids[id(x)]] for name, x in leaves.items()}
+
+    def derived(self, x: Any) -> Formula:
+        """The sum over the edges of their rules, with what is known of the gradient arriving put in."""
+        if x is self.record.loss:
+            return number(np.ones(self.record.loss.shape))
+        total: Formula | None = None
+        for e in self.arriving.get(self.record.ids[id(x)], []):
+            if e.rule is None:
+                return self.record.gradient_name(x)
+            term = rebuilt(e.rule.put({**self.inlined, self.arrival(e).name: self.upstream(e)}))
+            total = term if total is None else simplified(Call(term.shape, add, (total, term), {}))
+        return self.record.gradient_name(x) if total is None or total.size > 2 * SHORT else total
+
+    def arrival(self, e: Edge) -> Name:
+        return self.record.gradient_name(self.by_id[e.result])
+
+    def upstream(self, e: Edge) -> Formula:
+        """The gradient arriving: worked out where it is short, else by its name."""
+        x, known = self.by_id[e.result], self.made[e.result]
+        most = SHORT if shape_of(value_of(x)) == () else SHORT_ARRAYS
+        return self.arrival(e) if self.record.named[id(x)] in self.record.symbols or known.size > most else known

@@ -1,0 +1,145 @@
+"""A fact is one thing that is true of a gradient: a value, an edge into it, a sum where edges meet, a check."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from chainrule.core.type import Shape
+
+from .formula import Formula
+from .replay import Replay
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of the computation. `formula` calls the arguments by name, `numbers` has their values put in.
+
+    `kind` is "input" (a leaf that wants a gradient), "constant" or "operation". `gradient` is None where none flows. `source`
+    is the user's line that computed the value. `opens` says that the operation is a composite with parts; `inside` is the name of
+    the composite whose part this is.
+    """
+
+    id: str
+    name: str
+    kind: str
+    operation: str | None
+    arguments: tuple[str, ...]
+    options: dict[str, Any]
+    formula: Formula | None
+    numbers: Formula | None
+    value: Any
+    shape: Shape
+    dtype: str
+    gradient: Any
+    gradient_name: Formula
+    source: str | None
+    opens: bool = False
+    inside: str | None = None
+
+
+@dataclass(frozen=True)
+class Local:
+    """The derivative of a result in one argument: as formula, with numbers put in, and evaluated, element by element."""
+
+    formula: Formula | None
+    numbers: Formula | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What flows along one edge: from a result back to one of its arguments.
+
+    `rule` is the contribution as a formula of the gradient arriving and the values at hand, `numbers` the same with
+    numbers put in. `local` is None where the local derivative is a matrix that nobody writes down: there the rule says it.
+    """
+
+    id: str
+    result: str
+    argument: str
+    position: int
+    upstream: Any
+    local: Local | None
+    rule: Formula | None
+    numbers: Formula | None
+    contribution: Any
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A value used more than once: its gradient is the sum of what its edges contribute."""
+
+    node: str
+    edges: tuple[str, ...]
+    total: Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """One element of a gradient beside a central difference of the loss, computed in float64."""
+
+    node: str
+    index: tuple[int, ...]
+    gradient: float
+    difference: float
+    agrees: bool
+    note: str = ""
+
+    @property
+    def residual(self) -> float:
+        return abs(self.gradient - self.difference)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How every number in the gradients of a loss came to be: facts only, from which all faces are drawn.
+
+    `nodes` come in the order in which they were computed, `edges` in the order of the sweep. `gradients` and `derivations` (the
+    gradient as a formula) are by name. Faces: `.text()`, `.json()`, `.latex()`.
+    """
+
+    loss: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    merges: tuple[Merge, ...]
+    gradients: dict[str, Any]
+    derivations: dict[str, Formula]
+    replay: Replay = field(repr=False)
+    leaves: dict[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Node:
+        """The node of this name or id."""
+        return self.index[name]
+
+    @cached_property
+    def index(self) -> dict[str, Node]:
+        return {key: node for node in self.nodes for key in (node.id, node.name)}
+
+    def edges_into(self, name: str) -> list[Edge]:
+        """The edges that contribute to the gradient of this node."""
+        return [e for e in self.edges if e.argument == self[name].id]
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Elements of the gradients of the leaves, each beside a finite difference."""
+        return tuple(Check(name, *found) for name, leaf in self.leaves.items()
+                     for found in self.replay.check(leaf, self.gradients[name], share=len(self.leaves)))
+
+    def text(self, width: int = 80) -> str:
+        """The forward table, the backward table, the gradients and their checks, for a terminal `width` columns wide."""
+        from .text import page
+        return page(self, width)
+
+    def json(self) -> str:
+        """All facts as JSON; docs/explain.md says what each entry means."""
+        from .data import as_json
+        return as_json(self)
+
+    def latex(self, *, document: bool = False) -> str:
+        """The derivation in LaTeX, for the package amsmath; with `document`, a whole file."""
+        from .latex import derivation
+        return derivation(self, document=document)
+
+    def __str__(self) -> str:
+        return self.text()

@@ -1,0 +1,135 @@
+"""The page is the explanation as a terminal shows it: forward, backward, gradients, checks."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .facts import Edge, Explanation, Merge, Node
+from .formula import Formula
+from .table import table
+from .writing import PRODUCT, inside, plain_array, plain_number, plain_shape, text
+
+MOST_ROWS = 60  # of one table
+MOST_CHECKS = 12
+LONGEST_RULE = 90  # characters; .json() has longer ones
+WIDEST_MATRIX = 5
+
+
+def page(e: Explanation, width: int) -> str:
+    """The whole explanation on lines of at most `width` characters."""
+    sections = [forward(e, width), backward(e, width), gradients(e, width), checks(e, width)]
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def array_cell(x: Any) -> str:
+    """A value in a cell: small arrays in full, a line for each row; of large ones the shape and the range."""
+    if isinstance(x, tuple):
+        return "\n".join(map(array_cell, x))
+    array = np.asarray(x)
+    if array.size <= 3 or (array.ndim == 1 and array.size <= WIDEST_MATRIX):
+        return plain_array(array)
+    if array.ndim != 2 or max(array.shape) > WIDEST_MATRIX:
+        return f"{plain_shape(array.shape)}\n{plain_number(np.min(array))} to {plain_number(np.max(array))}"
+    cells = [[plain_number(v) for v in row] for row in array]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    rows = ["[" + ", ".join(c.rjust(w) for c, w in zip(row, widths)) + "]" for row in cells]
+    return "\n".join(("[" if k == 0 else " ") + row + ("]" if k == len(rows) - 1 else ",") for k, row in enumerate(rows))
+
+
+def shortened(rows: list[Sequence[str]], most: int, what: str) -> tuple[list[Sequence[str]], list[str]]:
+    """The first and the last rows of a long table, and the note that says so."""
+    if len(rows) <= most:
+        return rows, []
+    half = most // 2
+    blank = ["…", *[""] * (len(rows[0]) - 1)]
+    return [*rows[:half], blank, *rows[-half:]], [f"  ({len(rows) - 2 * half} of {len(rows)} {what} left out; .json() has all)"]
+
+
+def titled(title: str, head: Sequence[str], rows: list[Sequence[str]], what: str, width: int, most: int = MOST_ROWS) -> list[str]:
+    kept, note = shortened(rows, most, what)
+    return [title, *table(head, kept, width), *note]
+
+
+def forward(e: Explanation, width: int) -> list[str]:
+    arrays = any(n.shape != () for n in e.nodes)
+    rows = [forward_row(n, arrays) for n in e.nodes]
+    head = ["node", "formula", "numbers put in", *(["shape"] if arrays else []), "value"]
+    return titled("Forward", head, rows, "nodes", width)
+
+
+def forward_row(n: Node, arrays: bool) -> list[str]:
+    name = f"{n.name} ⊂ {n.inside}" if n.inside else n.name
+    formula = text(n.formula) if n.formula else "given" if n.kind == "input" else "constant"
+    shape = [plain_shape(n.shape) if n.shape else ""] if arrays else []
+    return [name, formula, text(n.numbers) if n.numbers else "", *shape, array_cell(n.value)]
+
+
+def backward(e: Explanation, width: int) -> list[str]:
+    """Each edge in the order of the sweep; each merge right after the last edge into it."""
+    merges = {m.edges[-1]: m for m in e.merges}
+    rows: list[Sequence[str]] = []
+    for edge in e.edges:
+        rows.append(edge_row(e, edge))
+        if edge.id in merges:
+            rows.append(merge_row(e, merges[edge.id]))
+    return titled("Backward: what arrives from above × local derivative",
+                  ["edge", "formula", "numbers put in", "contribution"], rows, "edges", width)
+
+
+def edge_row(e: Explanation, edge: Edge) -> list[str]:
+    result, argument = e[edge.result], e[edge.argument]
+    name = f"{argument.name} ← {result.name}"
+    if edge.local is None:
+        says = text(edge.rule) if edge.rule else ""
+        if not 0 < len(says) <= LONGEST_RULE:
+            return [name, f"rule of {result.operation}, of {text(result.gradient_name)}", plain_array(edge.upstream),
+                    array_cell(edge.contribution)]
+        return [name, says, text(edge.numbers) if edge.numbers else plain_array(edge.upstream), array_cell(edge.contribution)]
+    repeated = edge.local.value is not None and argument.shape != result.shape and result.shape != ()
+    summed = ", summed" if repeated else ""
+    return [name, f"{text(result.gradient_name)} × {factor(edge.local.formula, result)}{summed}",
+            f"{plain_array(edge.upstream)} × {signed(edge.local.value)}{summed}", array_cell(edge.contribution)]
+
+
+def factor(formula: Formula | None, result: Node) -> str:
+    return inside(formula, PRODUCT) if formula else f"slope of {result.operation}"
+
+
+def signed(x: Any) -> str:
+    body = plain_array(x)
+    return f"({body})" if body.startswith("-") else body
+
+
+def merge_row(e: Explanation, merge: Merge) -> list[str]:
+    into = [edge for edge in e.edges if edge.id in merge.edges]
+    name = e[merge.node].name
+    results = [e[edge.result].name for edge in into]
+    if len(into) > 4:
+        return [f"{name} merge", f"sum of {len(into)} edges", "", array_cell(merge.total)]
+    return [f"{name} merge", " + ".join(f"from {r}" for r in results),
+            " + ".join(signed(edge.contribution) if k else plain_array(edge.contribution) for k, edge in enumerate(into)),
+            array_cell(merge.total)]
+
+
+def gradients(e: Explanation, width: int) -> list[str]:
+    rows: list[Sequence[str]] = [
+        [text(e[name].gradient_name), derived(e, name), array_cell(value)] for name, value in e.gradients.items()]
+    return titled("Gradients", ["gradient", "formula", "value"], rows, "gradients", width)
+
+
+def derived(e: Explanation, name: str) -> str:
+    """The formula of a gradient, unless it would only repeat the gradient's name."""
+    said = text(e.derivations[name])
+    return "" if said == text(e[name].gradient_name) else f"= {said}"
+
+
+def checks(e: Explanation, width: int) -> list[str]:
+    rows: list[Sequence[str]] = [
+        [text(e[c.node].gradient_name) + (f" {list(c.index)}" if c.index else ""), plain_number(c.gradient),
+         plain_number(c.difference), f"{c.residual:.0e}", c.note or ("agrees" if c.agrees else "differs")] for c in e.checks]
+    left_out = sum(np.size(g) for g in e.gradients.values()) - len(e.checks)
+    lines = titled("Check against finite differences (float64)", ["gradient", "sweep", "difference", "residual", ""], rows,
+                   "checks", width, MOST_CHECKS)
+    return [*lines, f"  ({left_out} smaller elements not checked)"] if left_out > 0 else lines

@@ -1,0 +1,22 @@
+"""A value, as facts hold it, is an array; where an operation has several outputs, a tuple of arrays."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.reverse import Parts, Recorded
+from chainrule.core.type import typeof
+
+
+def value_of(x: Any) -> Any:
+    return x.value if isinstance(x, Recorded) else x
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    return () if isinstance(value, tuple) else typeof(value).shape
+
+
+def plain(g: Any, x: Any) -> Any:
+    """A gradient as an array; of several outputs, as a tuple of arrays."""
+    return g.filled(value_of(x)) if isinstance(g, Parts) else g.value if isinstance(g, Recorded) else np.asarray(g)

@@ -1,0 +1,270 @@
+"""Writing turns a formula into a line of text or of LaTeX, with no more parentheses than are needed."""
+from __future__ import annotations
+
+import inspect
+import re
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.primitive import Primitive
+
+from .formula import Call, Formula, Name, Number, is_transpose
+
+SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
+BINDS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT, "**": POWER}  # all others bind weaker
+Written = tuple[str, int]  # the text, and how tightly its outermost operation binds
+
+
+# ---------------------------------------------------------------------------------------- numbers
+def plain_number(x: Any) -> str:
+    """A number as people write it: whole numbers in full, others with four decimals or four digits."""
+    if isinstance(x, bool | np.bool_):
+        return str(bool(x))
+    value = float(x)
+    if not np.isfinite(value):
+        return str(value)
+    if value == int(value) and abs(value) < 1e7:
+        return str(int(value))
+    if 0.01 <= abs(value) < 1e5:
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.4g}").replace("e+", "e")
+
+
+def plain_shape(shape: tuple[int, ...]) -> str:
+    return f"({'×'.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def plain_array(x: Any, most: int = 6) -> str:
+    """An array on one line when it is small; else its shape."""
+    if isinstance(x, tuple):
+        return "; ".join(plain_array(part, most) for part in x)
+    array = np.asarray(x)
+    if array.ndim == 0:
+        return plain_number(array[()])
+    if array.size > most:
+        return plain_shape(array.shape)
+    return f"[{', '.join(plain_array(row, most) for row in array)}]"
+
+
+# ---------------------------------------------------------------------------------------- text
+def text(formula: Formula) -> str:
+    """The formula on one line, as Python would have it: `2 * (a - y)`."""
+    return write_text(formula)[0]
+
+
+def inside(formula: Formula | None, binds: int) -> str:
+    if formula is None:
+        return "None"
+    body, own = write_text(formula)
+    return f"({body})" if own < binds else body
+
+
+def write_text(formula: Formula) -> Written:
+    if isinstance(formula, Name):
+        return formula.name, SIGN if "/" in formula.name else ATOM  # (dL/dz).T needs its parentheses
+    if isinstance(formula, Number):
+        body = plain_array(formula.value)
+        return body, SUM if body.startswith("-") else ATOM
+    assert isinstance(formula, Call)
+    special = SPECIAL_TEXT.get(formula.prim.name)
+    written = special(formula) if special else None
+    if written is not None:
+        return written
+    if formula.prim.infix and len(formula.args) == 2:
+        return infix_text(formula, formula.prim.infix)
+    args = [inside(a, 0) for a in formula.args]
+    options = [f"{k}={option(v)}" for k, v in formula.params.items() if shows(k, v, formula)]
+    return f"{formula.prim.name}({', '.join(args + options)})", ATOM
+
+
+def infix_text(formula: Call, sign: str) -> Written:
+    binds = BINDS.get(sign, 0)
+    a, b = formula.args
+    if sign == "**":
+        return f"{inside(a, ATOM)}**{inside(b, ATOM)}", binds
+    right = binds if sign == "+" else binds + 1  # a - (b - c) and a / (b * c) keep theirs
+    if sign == "*" and isinstance(b, Call) and b.prim.infix == "*":
+        right = binds
+    left = min(binds, SUM) if isinstance(a, Number) else binds  # a minus sign in front stands without parentheses
+    first, second = (ATOM if sign in "*/" and is_matrix_product(x) else needs
+                     for x, needs in ((a, left), (b, max(right, PRODUCT))))
+    return f"{inside(a, first)} {sign} {inside(b, second)}", binds
+
+
+def is_matrix_product(x: Formula | None) -> bool:
+    """Whether it needs parentheses inside a product element by element, with which it would be confused."""
+    return isinstance(x, Call) and x.prim.infix == "@"
+
+
+def shows(name: str, value: Any, formula: Call) -> bool:
+    """Whether an option says something: not if it is off or as always, or an axis that stands for all axes."""
+    if value is None or value is False or same(value, defaults(formula.prim).get(name)):
+        return False
+    first = formula.args[0] if formula.args else None
+    if first is None or name != "axis":
+        return True
+    return value not in (tuple(range(len(first.shape))), 0 if len(first.shape) == 1 else None)
+
+
+def same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+@lru_cache(maxsize=1024)
+def defaults(prim: Primitive) -> dict[str, Any]:
+    """What an operation's options are when nobody gives them."""
+    try:
+        parameters = inspect.signature(prim).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {p.name: p.default for p in parameters}
+
+
+def option(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) == 1:
+        return str(value[0])
+    return str(value) if isinstance(value, np.dtype) else repr(value)
+
+
+def transposed_text(formula: Call) -> Written | None:
+    return (f"{inside(formula.args[0], ATOM)}.T", ATOM) if is_transpose(formula) else None
+
+
+def reshaped_text(formula: Call) -> Written | None:
+    """A vector made a column or a row, the way it is written with brackets."""
+    x, shape = formula.args[0], formula.shape
+    if x is not None and len(x.shape) == 1 and shape in ((*x.shape, 1), (1, *x.shape)):
+        return f"{inside(x, ATOM)}{'[:, None]' if shape[0] != 1 else '[None, :]'}", ATOM
+    return f"reshape({inside(x, 0)}, {plain_shape(shape)})", ATOM
+
+
+def key_text(key: Any) -> str:
+    if isinstance(key, slice):
+        bounds = [key.start, key.stop, *([] if key.step is None else [key.step])]
+        return ":".join("" if b is None else str(b) for b in bounds)
+    return "None" if key is None else "..." if key is Ellipsis else plain_array(key)
+
+
+def part_text(formula: Call) -> Written:
+    return f"{inside(formula.args[0], ATOM)}[{', '.join(map(key_text, formula.params['key']))}]", ATOM
+
+
+SPECIAL_TEXT: dict[str, Any] = {
+    "negative": lambda f: (f"-{inside(f.args[0], PRODUCT)}", SIGN - 1),
+    "permute_dims": transposed_text,
+    "reshape": reshaped_text,
+    "broadcast_to": lambda f: (f"broadcast_to({inside(f.args[0], 0)}, {plain_shape(f.shape)})", ATOM),
+    "pick": lambda f: (f"{inside(f.args[0], ATOM)}[{f.params['index']}]", ATOM),
+    "part": part_text,
+}
+"""Operations that people do not write as name(arguments)."""
+
+
+# ---------------------------------------------------------------------------------------- LaTeX
+GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho",
+         "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Omega")
+ESCAPES = {"\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$",
+           "^": r"\hat{}", "~": r"\sim "}
+
+
+def escaped(word: str) -> str:
+    return "".join(ESCAPES.get(c, c if c.isascii() and c.isprintable() else "?") for c in word)
+
+
+def tex_name(name: str) -> str:
+    """`w` as it is, `W1` with an index, `delta` as the Greek letter, longer words upright."""
+    stem, digits = re.fullmatch(r"(.*?)_?(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+    head = f"\\{stem}" if stem in GREEK else stem if len(stem) == 1 and stem.isascii() and stem.isalpha() else (
+        rf"\mathrm{{{escaped(stem)}}}")
+    return f"{head}_{{{digits}}}" if digits else head
+
+
+def tex_number(x: Any) -> str:
+    body = plain_number(x)
+    if body in ("inf", "-inf"):
+        return body.replace("inf", r"\infty")
+    if body in ("nan", "True", "False"):
+        return rf"\mathrm{{{body}}}"
+    mantissa, _, exponent = body.partition("e")
+    return rf"{mantissa} \times 10^{{{exponent}}}" if exponent else body
+
+
+def tex_array(x: Any, most: int = 12) -> str:
+    if isinstance(x, tuple):
+        return r",\; ".join(tex_array(part, most) for part in x)
+    array = np.asarray(x)
+    if array.ndim == 0:
+        return tex_number(array[()])
+    if array.size > most or array.ndim > 2 or not array.size:
+        return "[" + r" \times ".join(map(str, array.shape)) + "]"
+    rows = array.reshape(1, -1) if array.ndim == 1 else array
+    return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(tex_number, row)) for row in rows) + r" \end{bmatrix}"
+
+
+def latex(formula: Formula) -> str:
+    """The formula in LaTeX's mathematics, by the template of each operation."""
+    return write_latex(formula)[0]
+
+
+def inside_latex(formula: Formula | None, binds: int) -> str:
+    if formula is None:
+        return r"\mathrm{none}"
+    body, own = write_latex(formula)
+    return rf"\left( {body} \right)" if own < binds else body
+
+
+def write_latex(formula: Formula) -> Written:
+    if isinstance(formula, Name):
+        return formula.bar or tex_name(formula.name), ATOM
+    if isinstance(formula, Number):
+        body = tex_array(formula.value)
+        return body, SUM if body.startswith("-") else PRODUCT if "times" in body else ATOM
+    assert isinstance(formula, Call)
+    if formula.prim.infix in ("*", "@") and len(formula.args) == 2:
+        left, right = (inside_latex(a, ATOM if formula.prim.infix == "*" and is_matrix_product(a) else PRODUCT)
+                       for a in formula.args)
+        both = all(a is not None and a.shape != () for a in formula.args)
+        sign = r" \, " if formula.prim.infix == "@" else r" \odot " if both else r" \cdot "
+        return left + sign + right, PRODUCT
+    if formula.prim.name == "permute_dims" and not is_transpose(formula):
+        return rf"\operatorname{{permute}}\left( {inside_latex(formula.args[0], 0)} \right)", ATOM
+    template = formula.prim.tex
+    filled = from_template(formula, template) if template else None
+    if filled is not None:
+        return filled
+    args = ", ".join(inside_latex(a, 0) for a in formula.args)
+    return rf"\operatorname{{{escaped(formula.prim.name)}}}\left( {args} \right)", ATOM
+
+
+def from_template(formula: Call, template: str) -> Written | None:
+    """An operation's own template, with its arguments and options put in."""
+    own = binding(formula, template)
+    written = [inside_latex(a, needed(template, i, own)) for i, a in enumerate(formula.args)]
+    options = {k: escaped(option(v)) for k, v in formula.params.items()}
+    try:
+        return template.format(*written, **options), own
+    except (IndexError, KeyError, ValueError):
+        return None
+
+
+def binding(formula: Call, template: str) -> int:
+    """How tightly the outermost sign of a template binds: a sum, a word before its argument, or closed by brackets."""
+    if formula.prim.infix in ("+", "-") or template.startswith("-"):
+        return SUM
+    if formula.prim.infix:
+        return ATOM if formula.prim.infix in BINDS else 0
+    return PRODUCT if template.endswith("{0}") else ATOM
+
+
+def needed(template: str, i: int, own: int) -> int:
+    """How tightly argument `i` must bind to stand in a template without parentheses."""
+    slot = "{" + str(i) + "}"
+    if any(raised in template for raised in (slot + "^", slot + "}}^", slot + "_", slot + "[")):
+        return ATOM
+    if "{{" + slot + "}}" in template or template == slot:
+        return 0
+    if own <= SUM:
+        return PRODUCT if i or template.startswith("-") else own
+    return POWER
