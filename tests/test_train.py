@@ -126,6 +126,14 @@ def test_a_loss_that_is_no_number_stops_the_training_and_says_what_to_try():
         run.fit()
 
 
+def test_a_loss_that_never_was_a_number_points_to_the_data():
+    run = prepared(QUICK, Dataset(np.full((50, 4), np.nan, np.float32), np.arange(50) % 3))
+    with pytest.raises(DivergenceError, match="among the data"):
+        run.fit()
+    with pytest.raises(DataError, match="no rows"):
+        run.trainer.fit(Dataset(np.zeros((0, 4)), np.zeros(0)))
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_can_be_trained(name):
     run = prepared(Recipe(layers=(16,), activation=name, epochs=2), digits())

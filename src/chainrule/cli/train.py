@@ -68,9 +68,10 @@ def run(options: argparse.Namespace) -> int:
     paths = training.save(folder)
     if interruption.happened:
         print("chainrule: interrupted; what was learned so far is kept", file=sys.stderr)
-    right = training.trainer.accuracy(training.held_out)
+    held_out = training.held_out
+    right = training.trainer.accuracy(held_out)
     say(f"wrote {folder}/: {', '.join(p.name for p in paths)}")
-    console.out(f"held-out accuracy {right:.2%} ({round(right * len(training.held_out))} of {len(training.held_out)} digits), "
+    console.out(f"held-out accuracy {right:.2%} ({round(right * len(held_out))} of {len(held_out)} {held_out.name}), "
                 f"trained in {seconds:.1f} s")
     return INTERRUPTED if interruption.happened else 0
 
@@ -85,11 +86,10 @@ def watchers(options: argparse.Namespace, console: Console) -> list[Listener]:
 
 def opening(training: Run) -> str:
     recipe = training.recipe
-    sizes = "-".join(map(str, (training.seen.inputs.shape[1], *recipe.layers, 10)))
     momentum = f", momentum {recipe.momentum:g}{' (Nesterov)' if recipe.nesterov else ''}" if recipe.momentum else ""
     parameters = sum(p.size for p in training.model.parameters())
-    return (f"digits: {len(training.seen):,} to train on, {len(training.held_out)} held out\n"
-            f"network: {sizes}, {recipe.activation}, {recipe.init} start, {parameters:,} parameters\n"
+    return (f"{training.seen.name}: {len(training.seen):,} to train on, {len(training.held_out)} held out\n"
+            f"network: {training.sizes}, {recipe.activation}, {recipe.init} start, {parameters:,} parameters\n"
             f"optimizer: {recipe.optimizer}, rate {recipe.rate:g}{momentum}, batches of {recipe.batch}, seed {recipe.seed}\n")
 
 

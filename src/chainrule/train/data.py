@@ -23,10 +23,11 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Inputs and targets with as many rows each; row i of one belongs to row i of the other."""
+    """Inputs and targets with as many rows each; row i of one belongs to row i of the other; `name` says what a row is."""
 
     inputs: np.ndarray[Any, Any]
     targets: np.ndarray[Any, Any]
+    name: str = "rows"
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -45,7 +46,7 @@ class Dataset:
 
     def rows(self, indices: np.ndarray[Any, Any]) -> Dataset:
         """The rows with these numbers, in this order."""
-        return Dataset(self.inputs[indices], self.targets[indices])
+        return Dataset(self.inputs[indices], self.targets[indices], self.name)
 
     def batches(self, size: int, *, shuffle: Generator | None = None) -> Iterator[Batch]:
         """All rows, `size` at a time (the last batch may be smaller), in the order `shuffle` draws; without it, as they are."""
@@ -78,4 +79,4 @@ def digits() -> Dataset:
     targets = labels.astype(np.int64)
     for array in (inputs, targets):
         array.flags.writeable = False  # one copy serves all callers
-    return Dataset(inputs, targets)
+    return Dataset(inputs, targets, "digits")

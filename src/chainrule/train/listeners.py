@@ -53,11 +53,17 @@ class FiniteLoss(Listener):
 
     def after_step(self, step: Step) -> None:
         if not math.isfinite(step.loss):
-            before = f" (it was {self.last:.3g} one step before)" if math.isfinite(self.last) else ""
-            raise DivergenceError(
-                f"the loss became {step.loss} at step {step.number}, in epoch {step.epoch}{before}: the steps are too large, and "
-                f"the parameters ran away. Try a smaller rate than {self.rate:g}, such as {self.rate / 10:g}.")
+            raise DivergenceError(self.reason(step))
         self.last = step.loss
+
+    def reason(self, step: Step) -> str:
+        """Why the loss may be no number, and what to try."""
+        if step.number == 1:
+            return (f"the loss is {step.loss} at the first step, before anything was learned: look for NaN, infinite or huge "
+                    "numbers among the data, or a start with huge weights.")
+        return (f"the loss became {step.loss} at step {step.number}, in epoch {step.epoch} (it was {self.last:.3g} one step before): "
+                "the steps are too large, and the parameters ran away. Try a smaller rate than "
+                f"{self.rate:g}, such as {self.rate / 10:g}.")
 
 
 class Interruption(Listener):

@@ -102,6 +102,12 @@ class Run:
             self.trainer.fit(self.seen, held_out=self.held_out, epochs=self.recipe.epochs, batch=self.recipe.batch,
                              generator=self.generator)
 
+    @property
+    def sizes(self) -> str:
+        """The sizes of the network, such as 64-128-64-10."""
+        weights = [p for p in self.model.parameters() if p.ndim == 2]
+        return "-".join(map(str, (weights[0].shape[1], *(w.shape[0] for w in weights))))
+
     def metrics(self) -> dict[str, Any]:
         """What was done and what came of it, ready for JSON."""
         from chainrule import __version__  # the package is not complete while this file is loaded
@@ -121,10 +127,9 @@ class Run:
         """Write the curve, the metrics and the weights into a folder; each file is whole or not there. Raises OSError."""
         recipe, metrics = self.recipe, self.metrics()
         paths = [folder / name for name in ("curve.svg", "metrics.json", "weights.safetensors")]
-        network = "-".join(map(str, (self.seen.inputs.shape[1], *recipe.layers, 10)))
-        caption = (f"{network} {recipe.activation}, {recipe.optimizer} at rate {recipe.rate:g}, batches of {recipe.batch}, "
-                   f"seed {recipe.seed}: {metrics['accuracy']:.1%} of {len(self.held_out)} held-out digits")
-        write_safely(paths[0], svg("Training on handwritten digits", caption, self.history.panels(), x_label="epoch").encode())
+        caption = (f"{self.sizes} {recipe.activation}, {recipe.optimizer} at rate {recipe.rate:g}, batches of {recipe.batch}, "
+                   f"seed {recipe.seed}: {metrics['accuracy']:.1%} of {len(self.held_out)} held-out {self.held_out.name}")
+        write_safely(paths[0], svg(f"Training on {self.seen.name}", caption, self.history.panels(), x_label="epoch").encode())
         write_json(paths[1], metrics)
         save_weights(paths[2], self.model, {"recipe": repr(recipe)})
         return paths

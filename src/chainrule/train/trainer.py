@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.type import Array
+from chainrule.errors import DataError
 from chainrule.nn.module import Module
 from chainrule.optim.optimizer import Optimizer
 from chainrule.tensor import no_grad
@@ -74,13 +75,19 @@ class Trainer:
 
     def fit(self, data: Dataset, *, held_out: Dataset | None = None, epochs: int = 10, batch: int = 32,
             generator: Generator | None = None) -> None:
-        """Train on `data`, shuffled by `generator` before each pass; after each, measure the accuracy on `held_out`."""
+        """Train on `data`, shuffled by `generator` before each pass; after each, measure the accuracy on `held_out`.
+
+        Raises DataError where there is nothing to train on, and what listeners raise.
+        """
+        if not len(data):
+            raise DataError("there are no rows to train on.")
         generator = generator or np.random.default_rng(0)
         self.stopping = False
         self.tell("begin", self, epochs, data.steps(batch))
         try:
             number = 0
             for epoch in range(1, epochs + 1):
+                self.model.train()
                 began, losses = time.perf_counter(), []
                 for x, y in data.batches(batch, shuffle=generator):
                     loss = self.step(x, y)
@@ -97,7 +104,6 @@ class Trainer:
 
     def step(self, x: Array, y: Array) -> float:
         """One update on one batch; returns the loss before it."""
-        self.model.train()
         loss = self.loss(self.model(x), y)   # forward
         loss.backward()                      # the seed is 1, and the sweep carries it back
         self.optimizer.step()                # update
