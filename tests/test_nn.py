@@ -170,7 +170,7 @@ def test_flatten_joins_axes():
     assert nn.Flatten(0, 1)(np.zeros((2, 3, 4))).shape == (6, 4)
 
 
-ACTIVATIONS = [nn.ReLU(), nn.LeakyReLU(), nn.ELU(), nn.SiLU(), nn.Sigmoid(), nn.Tanh(), nn.Softplus(),
+ACTIVATIONS = [nn.ReLU(), nn.LeakyReLU(), nn.ELU(), nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Sigmoid(), nn.Tanh(), nn.Softplus(),
                nn.Softmax(), nn.LogSoftmax()]
 
 
@@ -211,6 +211,7 @@ def test_a_bias_has_no_fan():
 def test_losses_are_means():
     scores, target = np.log([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]), np.array([0, 1])
     assert math.isclose(nn.CrossEntropyLoss()(scores, target), -math.log(0.5 * 0.8) / 2)
+    assert nn.MSELoss()(np.array([1.0, 2.0]), np.array([0.0, 4.0])) == 2.5
 
 
 def test_a_summary_counts_parameters():

@@ -1,8 +1,8 @@
 """Layers as trees of arrays: modules, what they are made of, and where their numbers start."""
 from . import functional, init
-from .activation import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .container import Flatten, Sequential
 from .linear import Linear
-from .loss import CrossEntropyLoss
+from .loss import CrossEntropyLoss, MSELoss
 from .module import Module, functional_call
 from .summary import summary

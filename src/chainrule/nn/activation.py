@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from chainrule.core.type import Array
 from chainrule.ops.activation import elu, leaky_relu, relu, sigmoid, silu, softplus
+from chainrule.ops.gelu import gelu
 from chainrule.ops.hyperbolic import tanh
 from chainrule.ops.softmax import log_softmax, softmax
 
@@ -40,6 +41,19 @@ class ELU(Module):
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
+
+
+class GELU(Module):
+    """Each number times the chance that a normal number is smaller; `approximate` is "none" or "tanh"."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Array) -> Array:
+        return gelu(x, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
 class SiLU(Module):

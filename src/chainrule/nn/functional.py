@@ -20,6 +20,32 @@ from chainrule.ops.activation import (
     threshold,
 )
 from chainrule.ops.contraction import linear
+from chainrule.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from chainrule.ops.cross_entropy import cross_entropy, nll_loss, one_hot
+from chainrule.ops.gelu import gelu
 from chainrule.ops.hyperbolic import tanh
-from chainrule.ops.softmax import log_softmax, softmax, softmin
+from chainrule.ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_similarity,
+    hinge_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    normalize,
+    smooth_l1_loss,
+)
+from chainrule.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from chainrule.ops.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from chainrule.ops.softmax import glu, log_softmax, softmax, softmin

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from chainrule.core.type import Array
 from chainrule.ops.cross_entropy import cross_entropy
+from chainrule.ops.loss import mse_loss
 
 from .module import Module
 
@@ -15,3 +16,12 @@ class CrossEntropyLoss(Module):
 
     def forward(self, input: Array, target: Array) -> Array:
         return cross_entropy(input, target, reduction=self.reduction)
+
+class MSELoss(Module):
+    """The mean of the squared differences, without a factor of 1/2."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+    def forward(self, input: Array, target: Array) -> Array:
+        return mse_loss(input, target, reduction=self.reduction)

@@ -61,8 +61,8 @@ class FiniteLoss(Listener):
         if step.number == 1:
             return (f"the loss is {step.loss} at the first step, before anything was learned: look for NaN, infinite or huge "
                     "numbers among the data, or a start with huge weights.")
-        return (f"the loss became {step.loss} at step {step.number}, in epoch {step.epoch} (it was {self.last:.3g} one step before): "
-                "the steps are too large, and the parameters ran away. Try a smaller rate than "
+        return (f"the loss became {step.loss} at step {step.number}, in epoch {step.epoch} (it was {self.last:.3g} one step "
+                "before): the steps are too large, and the parameters ran away. Try a smaller rate than "
                 f"{self.rate:g}, such as {self.rate / 10:g}.")
 
 

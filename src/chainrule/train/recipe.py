@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.nn import init
-from chainrule.nn.activation import ELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from chainrule.nn.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from chainrule.nn.container import Sequential
 from chainrule.nn.linear import Linear
 from chainrule.nn.loss import CrossEntropyLoss
@@ -28,7 +28,7 @@ from .listeners import FiniteLoss, History
 from .trainer import Listener, Trainer
 
 ACTIVATIONS: dict[str, Callable[[], Module]] = {
-    "relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU, "silu": SiLU, "softplus": Softplus,
+    "relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU, "gelu": GELU, "silu": SiLU, "softplus": Softplus,
     "tanh": Tanh, "sigmoid": Sigmoid,
 }
 INITS: dict[str, Callable[..., Any]] = {
