@@ -23,40 +23,34 @@ def tied(*shapes: tuple[int, ...]) -> Samples:
     return lambda rng: [Sample(tuple(rng.integers(-1, 2, s).astype(float) for s in shapes))]
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} = {1}", infix="==")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} = {1}", infix="==", native=np.equal)
 def equal(a: Array, b: Array) -> Array:
     """Whether two elements are equal."""
-    return np.equal(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \ne {1}", infix="!=")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \ne {1}", infix="!=", native=np.not_equal)
 def not_equal(a: Array, b: Array) -> Array:
     """Whether two elements differ; NaN differs from everything, itself included."""
-    return np.not_equal(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} < {1}", infix="<")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} < {1}", infix="<", native=np.less)
 def less(a: Array, b: Array) -> Array:
     """Whether the first element is less than the second."""
-    return np.less(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \le {1}", infix="<=")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \le {1}", infix="<=", native=np.less_equal)
 def less_equal(a: Array, b: Array) -> Array:
     """Whether the first element is less than the second, or equal to it."""
-    return np.less_equal(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} > {1}", infix=">")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex="{0} > {1}", infix=">", native=np.greater)
 def greater(a: Array, b: Array) -> Array:
     """Whether the first element is greater than the second."""
-    return np.greater(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \ge {1}", infix=">=")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \ge {1}", infix=">=", native=np.greater_equal)
 def greater_equal(a: Array, b: Array) -> Array:
     """Whether the first element is greater than the second, or equal to it."""
-    return np.greater_equal(a, b)
 
 
 @elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \approx {1}")
@@ -80,87 +74,73 @@ def strange(rng: Generator) -> list[Sample]:
     return [Sample((np.array([[0.0, -0.0, 1.5], [np.inf, -np.inf, np.nan]]),))]
 
 
-@elementwise(None, samples=strange)
+@elementwise(None, samples=strange, native=np.isfinite)
 def isfinite(x: Array) -> Array:
     """Whether a number is neither infinite nor NaN."""
-    return np.isfinite(x)
 
 
-@elementwise(None, samples=strange)
+@elementwise(None, samples=strange, native=np.isinf)
 def isinf(x: Array) -> Array:
     """Whether a number is infinite."""
-    return np.isinf(x)
 
 
-@elementwise(None, samples=strange)
+@elementwise(None, samples=strange, native=np.isnan)
 def isnan(x: Array) -> Array:
     """Whether a number is NaN, which stands for no number."""
-    return np.isnan(x)
 
 
-@elementwise(None, samples=strange)
+@elementwise(None, samples=strange, native=np.signbit)
 def signbit(x: Array) -> Array:
     """Whether the sign of a number is minus, that of -0.0 included."""
-    return np.signbit(x)
 
 
 # ---------------------------------------------------------------------------------------- logic
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \wedge {1}")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \wedge {1}", native=np.logical_and)
 def logical_and(a: Array, b: Array) -> Array:
     """Whether both elements are true; a number is true unless it is zero."""
-    return np.logical_and(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \vee {1}")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \vee {1}", native=np.logical_or)
 def logical_or(a: Array, b: Array) -> Array:
     """Whether at least one of two elements is true."""
-    return np.logical_or(a, b)
 
 
-@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \oplus {1}")
+@elementwise(None, None, samples=tied((3, 4), (4,)), tex=r"{0} \oplus {1}", native=np.logical_xor)
 def logical_xor(a: Array, b: Array) -> Array:
     """Whether exactly one of two elements is true."""
-    return np.logical_xor(a, b)
 
 
-@elementwise(None, samples=tied((3, 4)), tex=r"\neg {0}")
+@elementwise(None, samples=tied((3, 4)), tex=r"\neg {0}", native=np.logical_not)
 def logical_not(x: Array) -> Array:
     """Whether an element is false."""
-    return np.logical_not(x)
 
 
 # ---------------------------------------------------------------------------------------- bits
-@elementwise(None, None, samples=integers((3, 4), (4,)), infix="&")
+@elementwise(None, None, samples=integers((3, 4), (4,)), infix="&", native=np.bitwise_and)
 def bitwise_and(a: Array, b: Array) -> Array:
     """The bits set in both of two integers; of booleans, the logical and."""
-    return np.bitwise_and(a, b)
 
 
-@elementwise(None, None, samples=integers((3, 4), (4,)), infix="|")
+@elementwise(None, None, samples=integers((3, 4), (4,)), infix="|", native=np.bitwise_or)
 def bitwise_or(a: Array, b: Array) -> Array:
     """The bits set in at least one of two integers; of booleans, the logical or."""
-    return np.bitwise_or(a, b)
 
 
-@elementwise(None, None, samples=integers((3, 4), (4,)), infix="^")
+@elementwise(None, None, samples=integers((3, 4), (4,)), infix="^", native=np.bitwise_xor)
 def bitwise_xor(a: Array, b: Array) -> Array:
     """The bits set in exactly one of two integers; of booleans, the exclusive or."""
-    return np.bitwise_xor(a, b)
 
 
-@elementwise(None, samples=integers((3, 4)), tex=r"\sim {0}")
+@elementwise(None, samples=integers((3, 4)), tex=r"\sim {0}", native=np.invert)
 def bitwise_invert(x: Array) -> Array:
     """Every bit of an integer turned over; of booleans, the logical not."""
-    return np.invert(x)
 
 
-@elementwise(None, None, samples=integers((3, 4), (4,)), infix="<<")
+@elementwise(None, None, samples=integers((3, 4), (4,)), infix="<<", native=np.left_shift)
 def bitwise_left_shift(a: Array, b: Array) -> Array:
     """The bits of the first integer moved left by the second: it is multiplied by two as often."""
-    return np.left_shift(a, b)
 
 
-@elementwise(None, None, samples=integers((3, 4), (4,)), infix=">>")
+@elementwise(None, None, samples=integers((3, 4), (4,)), infix=">>", native=np.right_shift)
 def bitwise_right_shift(a: Array, b: Array) -> Array:
     """The bits of the first integer moved right by the second: it is halved as often, rounding down."""
-    return np.right_shift(a, b)
