@@ -41,8 +41,10 @@ def test_median_is_numpys(n, dtype):
     assert cr.median(x, axis=1).dtype == np.median(x, axis=1).dtype
 
 
-def test_median_of_nan_is_nan():
+def test_median_of_nan_is_nan_and_of_nothing_an_error():
     assert np.isnan(cr.median(np.array([1.0, np.nan, 0.0])))
+    with pytest.raises(ShapeError, match="median: float64"):
+        cr.median(np.empty((2, 0)), axis=1)
 
 
 def test_running_records_take_the_last_of_equal_ones():

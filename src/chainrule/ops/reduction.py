@@ -21,6 +21,12 @@ from .families import Declaration, Samples, arrays, past_batch, primitive, reduc
 from .movement import permute_dims
 
 
+def check_filled(name: str, t: Type, axis: Shape) -> None:
+    """Raise the error for an array in which there is nothing to choose from."""
+    if 0 in [t.shape[a] for a in axis]:
+        raise ShapeError(f"{name}: {t} has nothing along axis {axis} to choose from. Check that the array is not empty.")
+
+
 def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: str | None = None,
               prepare: Callable[..., Any] | None = None) -> Declaration:
     """An operation that folds the axes `axis` into one number.
@@ -38,9 +44,8 @@ def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: 
 
     def declare(forward: Callable[..., Any]) -> Primitive:
         def result(t: Type, axis: Shape, keepdims: bool, **options: Any) -> Type:
-            if not empty and 0 in [t.shape[a] for a in axis]:
-                raise ShapeError(f"{forward.__name__}: {t} has nothing along axis {axis} to choose from. Check that the array "
-                                 "is not empty.")
+            if not empty:
+                check_filled(forward.__name__, t, axis)
             return Type(reduced_shape(t.shape, axis, keepdims), reduced_dtype(forward, t.dtype))
         prim = primitive(
             backward=(back if slope else None,), tangent=tangent, result=result, samples=samples, tex=tex,

@@ -13,7 +13,7 @@ from .choice import where
 from .comparison import equal, isnan
 from .families import arrays, composite, linear, past_batch, reduced, reduced_shape, several
 from .indexing import getitem
-from .reduction import EVERY_OPTION, count, in_one_row, reduced_dtype, reduction
+from .reduction import EVERY_OPTION, check_filled, count, in_one_row, reduced_dtype, reduction
 from .sorting import sort
 
 
@@ -82,6 +82,7 @@ def std(x: Array, *, axis: Shape, keepdims: bool, correction: float = 0.0) -> Ar
     tex=r"\operatorname{{median}} {0}")
 def median(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The middle element along `axis`, or the mean of the two in the middle; NaN if an element is NaN."""
+    check_filled("median", typeof(x), axis)
     row = in_one_row(x, axis)
     n = typeof(row).shape[-1]
     ordered = sort(row)  # NaN comes last
