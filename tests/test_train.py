@@ -2,7 +2,9 @@
 import json
 import math
 import os
+import runpy
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,3 +274,9 @@ def test_curves_come_from_the_history():
     loss, accuracy = history.panels()
     assert list(loss.series[1].xs) == [0.5, 1.0, 1.5] and accuracy.percent
     assert cr.train is train
+
+
+def test_the_training_by_hand_learns_the_same(capsys):
+    runpy.run_path(str(Path(__file__).parent.parent / "examples/train_by_hand.py"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("epoch 20") and float(last.split()[-1].rstrip("%")) >= 97
