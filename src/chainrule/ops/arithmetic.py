@@ -1,6 +1,8 @@
 """Arithmetic: the four operations and their kin, element by element."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chainrule.core.type import Array
@@ -23,7 +25,12 @@ def multiply(a: Array, b: Array) -> Array:
     """Product of two arrays, element by element."""
 
 
-@elementwise(lambda y, a, b: 1 / b, lambda y, a, b: -y / b, domain=((-3.0, 3.0), (0.5, 3.0)),
+def inverse(y: Array, a: Array, b: Array) -> Array:
+    """`1 / b`, which is infinite at 0: Python's own division would raise there."""
+    return math.copysign(math.inf, b) if type(b) in (int, float) and b == 0 else 1 / b
+
+
+@elementwise(inverse, lambda y, a, b: -y / b, domain=((-3.0, 3.0), (0.5, 3.0)),
              tex=r"\frac{{{0}}}{{{1}}}", infix="/", native=np.divide)
 def divide(a: Array, b: Array) -> Array:
     """Quotient of two arrays, element by element; integers give floats."""

@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.core.type import Array
 
 from .choice import where
-from .comparison import equal
+from .comparison import equal, less_equal
 from .elementwise import elementwise
 
 LOG_2 = math.log(2.0)
@@ -85,10 +85,10 @@ def share(a: Array, b: Array) -> Array:
         return np.where(np.equal(a, -np.inf), lost.dtype.type(0), part)[()]
 
 
-@elementwise(lambda y, x, z: where(equal(x, 0) & equal(z, 0), 0.0, log(z)), lambda y, x, z: where(equal(x, 0), 0.0, x / z),
+@elementwise(lambda y, x, z: where(equal(x, 0) & less_equal(z, 0), 0.0, log(z)), lambda y, x, z: where(equal(x, 0), 0.0, x / z),
              domain=((-3.0, 3.0), (0.1, 3.0)), tex=r"{0} \log {1}")
 def xlogy(x: Array, z: Array) -> Array:
-    """`x log z`, and 0 where `x` is 0, whatever `z`; both slopes are 0 at `xlogy(0, 0)`.
+    """`x log z`, and 0 where `x` is 0, whatever `z`; both slopes are 0 where `x` is 0 and `z` is not positive.
 
     >>> import chainrule as cr
     >>> cr.grad(cr.xlogy, argnums=(0, 1))(0.0, 0.0)
@@ -97,11 +97,11 @@ def xlogy(x: Array, z: Array) -> Array:
     return times(x, z, np.log)
 
 
-@elementwise(lambda y, x, z: where(equal(x, 0) & equal(z, -1), 0.0, log1p(z)),
+@elementwise(lambda y, x, z: where(equal(x, 0) & less_equal(z, -1), 0.0, log1p(z)),
              lambda y, x, z: where(equal(x, 0), 0.0, x / (1 + z)), domain=((-3.0, 3.0), (-0.5, 3.0)),
              tex=r"{0} \log(1 + {1})")
 def xlog1py(x: Array, z: Array) -> Array:
-    """`x log(1 + z)`, and 0 where `x` is 0, whatever `z`; both slopes are 0 at `xlog1py(0, -1)`."""
+    """`x log(1 + z)`, and 0 where `x` is 0, whatever `z`; both slopes are 0 where `x` is 0 and `z` at most -1."""
     return times(x, z, np.log1p)
 
 

@@ -60,7 +60,7 @@ def mixed(y: Array, a: Array, b: Array) -> Array:
     return chain(pow(a, b - 1), 1 + chain(b, log(abs(a))))
 
 
-@elementwise(lambda y, a, b: b * base_slope(a, b - 1), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}")
+@elementwise(lambda y, a, b: chain(b, base_slope(a, b - 1)), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}")
 def base_slope(a: Array, b: Array) -> Array:
     """The slope of a power in its base, `b a^(b-1)`, and 0 for `b = 0`.
 
@@ -100,7 +100,7 @@ def hypot(a: Array, b: Array) -> Array:
     return np.hypot(a, b)
 
 
-@elementwise(lambda y, a, b: leg(b, a) * leg(b, a) / hypot(a, b), lambda y, a, b: -y * leg(b, a) / hypot(a, b),
+@elementwise(lambda y, a, b: chain(square(leg(b, a)), 1 / hypot(a, b)), lambda y, a, b: -chain(y * leg(b, a), 1 / hypot(a, b)),
              domain=(0.3, 3.0), tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}")
 def leg(a: Array, b: Array) -> Array:
     """The leg `a` of a vector `(a, b)` scaled to length 1, and 0 where there is no direction; safe from overflow."""

@@ -5,6 +5,7 @@ import numpy as np
 
 from chainrule.core.type import Array
 
+from .broadcasting import chain
 from .elementwise import elementwise
 from .power import hypot, sqrt
 
@@ -56,8 +57,8 @@ def atan2(a: Array, b: Array) -> Array:
     return np.arctan2(a, b)
 
 
-@elementwise(lambda y, a, b: -2 * y * turn(b, a), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y), domain=(0.3, 3.0),
-             tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}")
+@elementwise(lambda y, a, b: chain(-2 * y, turn(b, a)), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y),
+             domain=(0.3, 3.0), tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}")
 def turn(a: Array, b: Array) -> Array:
     """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre.
 
