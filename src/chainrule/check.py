@@ -112,7 +112,7 @@ def check_node(node: Tensor, order: int, rtol: float, report: GradientReport) ->
 def argument_name(prim: Primitive, i: int) -> str:
     """What the operation's own signature calls its argument `i`."""
     kinds = inspect.Parameter
-    parameters = inspect.signature(prim.body or prim.forward).parameters.values()
+    parameters = inspect.signature(prim.declared or prim.forward).parameters.values()
     names = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     return names[i] if i < len(names) else f"number {i}"
 

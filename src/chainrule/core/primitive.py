@@ -52,13 +52,14 @@ class Primitive:
     infix: str | None = None
     domain: tuple[tuple[float, float], ...] | None = None  # where the laws and the accuracy table look
     doc: str = ""
+    declared: Callable[..., Any] | None = None  # the function as written, whose signature people see
     flows: bool = field(init=False)  # whether gradients can flow to every argument
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "flows", isinstance(self.backward, tuple) and all(self.backward))
         object.__setattr__(self, "__doc__", self.doc)
         object.__setattr__(self, "__name__", self.name)
-        object.__setattr__(self, "__wrapped__", self.prepare or self.body or self.forward)  # help() shows the signature
+        object.__setattr__(self, "__wrapped__", self.prepare or self.declared or self.forward)  # help() shows the signature
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         if self.prepare is not None:

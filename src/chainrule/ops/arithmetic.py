@@ -36,16 +36,15 @@ def divide(a: Array, b: Array) -> Array:
     """Quotient of two arrays, element by element; integers give floats."""
 
 
-@elementwise(0, 0, domain=((0.1, 0.9), (1.0, 3.0)), tex=r"\lfloor {0} / {1} \rfloor", infix="//")
+@elementwise(0, 0, domain=((0.1, 0.9), (1.0, 3.0)), tex=r"\lfloor {0} / {1} \rfloor", infix="//", native=np.floor_divide)
 def floor_divide(a: Array, b: Array) -> Array:
     """Quotient rounded down: flat between its jumps, so both slopes are 0."""
-    return np.floor_divide(a, b)
 
 
-@elementwise(1, lambda y, a, b: -floor_divide(a, b), domain=((0.1, 0.9), (1.0, 3.0)), tex=r"{0} \bmod {1}", infix="%")
+@elementwise(1, lambda y, a, b: -floor_divide(a, b), domain=((0.1, 0.9), (1.0, 3.0)), tex=r"{0} \bmod {1}", infix="%",
+             native=np.remainder)
 def remainder(a: Array, b: Array) -> Array:
     """What `floor_divide` leaves over: `a - b * floor(a / b)`, with the sign of `b`."""
-    return np.remainder(a, b)
 
 
 @elementwise(-1, tex="-{0}", native=np.negative)
@@ -53,37 +52,32 @@ def negative(x: Array) -> Array:
     """The opposite number."""
 
 
-@elementwise(1, tex="+{0}")
+@elementwise(1, tex="+{0}", native=np.positive)
 def positive(x: Array) -> Array:
     """The same number."""
-    return np.positive(x)
 
 
-@elementwise(lambda y, x: sign(x), domain=(0.5, 3.0), tex="|{0}|")
+@elementwise(lambda y, x: sign(x), domain=(0.5, 3.0), tex="|{0}|", native=np.abs)
 def abs(x: Array) -> Array:
     """The distance from zero; its slope at the kink in 0 is 0."""
-    return np.abs(x)
 
 
-@elementwise(0, domain=(0.5, 3.0), tex=r"\operatorname{{sign}} {0}")
+@elementwise(0, domain=(0.5, 3.0), tex=r"\operatorname{{sign}} {0}", native=np.sign)
 def sign(x: Array) -> Array:
     """-1, 0 or 1: flat but for its jump, so its slope is 0."""
-    return np.sign(x)
 
 
-@elementwise(lambda y, a, b: sign(a) * copysign(1.0, b), 0, domain=(0.5, 3.0), tex=r"|{0}| \operatorname{{sign}} {1}")
+@elementwise(lambda y, a, b: sign(a) * copysign(1.0, b), 0, domain=(0.5, 3.0), tex=r"|{0}| \operatorname{{sign}} {1}",
+             native=np.copysign)
 def copysign(a: Array, b: Array) -> Array:
     """The magnitude of `a` with the sign of `b`; at `a = 0` the slope is 0, like that of `abs`."""
-    return np.copysign(a, b)
 
 
-@elementwise(None, None, tex=r"\operatorname{{nextafter}}({0}, {1})")
+@elementwise(None, None, tex=r"\operatorname{{nextafter}}({0}, {1})", native=np.nextafter)
 def nextafter(a: Array, b: Array) -> Array:
     """The next number after `a` towards `b` that the dtype can hold; no gradient flows through it."""
-    return np.nextafter(a, b)
 
 
-@elementwise(0, lambda y, x, h: 1.0 - abs(sign(x)), domain=(0.5, 3.0), tex=r"H({0})")
+@elementwise(0, lambda y, x, h: 1.0 - abs(sign(x)), domain=(0.5, 3.0), tex=r"H({0})", native=np.heaviside)
 def heaviside(x: Array, h: Array) -> Array:
     """0 where `x` is negative, 1 where it is positive, and `h` where it is 0."""
-    return np.heaviside(x, h)

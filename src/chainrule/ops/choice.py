@@ -27,7 +27,7 @@ def where_tangent(tangents: list[Array | None], y: Array, condition: Array, a: A
 @primitive(
     backward=(None, lambda g, y, condition, a, b: unbroadcast(where(condition, g, 0.0), a),
               lambda g, y, condition, a, b: unbroadcast(where(condition, 0.0, g), b)),
-    tangent=where_tangent, result=lambda *types: elementwise_type(where.forward, *types),
+    tangent=where_tangent, result=lambda *types: elementwise_type("where", where.forward, *types),
     batch=lambda flags, *args: where(*align(flags, args)), samples=where_samples,
     tex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}")
 def where(condition: Array, a: Array, b: Array) -> Array:
@@ -50,30 +50,26 @@ def wins(a: Array, b: Array) -> Array:
     return share * 0.5
 
 
-@elementwise(lambda y, a, b: wins(a, b), lambda y, a, b: wins(b, a), tex=r"\max({0}, {1})")
+@elementwise(lambda y, a, b: wins(a, b), lambda y, a, b: wins(b, a), tex=r"\max({0}, {1})", native=np.maximum)
 def maximum(a: Array, b: Array) -> Array:
     """The greater of two numbers, NaN if one of them is; equal ones share the gradient."""
-    return np.maximum(a, b)
 
 
-@elementwise(lambda y, a, b: wins(b, a), lambda y, a, b: wins(a, b), tex=r"\min({0}, {1})")
+@elementwise(lambda y, a, b: wins(b, a), lambda y, a, b: wins(a, b), tex=r"\min({0}, {1})", native=np.minimum)
 def minimum(a: Array, b: Array) -> Array:
     """The lesser of two numbers, NaN if one of them is; equal ones share the gradient."""
-    return np.minimum(a, b)
 
 
 @elementwise(lambda y, a, b: where(isnan(b), 1.0, wins(a, b)), lambda y, a, b: where(isnan(a), 1.0, wins(b, a)),
-             tex=r"\max({0}, {1})")
+             tex=r"\max({0}, {1})", native=np.fmax)
 def fmax(a: Array, b: Array) -> Array:
     """The greater of two numbers, a NaN counting as missing; equal ones share the gradient."""
-    return np.fmax(a, b)
 
 
 @elementwise(lambda y, a, b: where(isnan(b), 1.0, wins(b, a)), lambda y, a, b: where(isnan(a), 1.0, wins(a, b)),
-             tex=r"\min({0}, {1})")
+             tex=r"\min({0}, {1})", native=np.fmin)
 def fmin(a: Array, b: Array) -> Array:
     """The lesser of two numbers, a NaN counting as missing; equal ones share the gradient."""
-    return np.fmin(a, b)
 
 
 # ---------------------------------------------------------------------------------------- by bounds

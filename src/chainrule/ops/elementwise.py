@@ -30,7 +30,7 @@ def elementwise(*slopes: Slope, samples: Samples | None = None, tex: str | None 
         make = primitive(
             backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)),
             hurried=hurried_rules(slopes, forward), tangent=slope_tangent(slopes),
-            native=native, result=lambda *types, **params: elementwise_type(native or forward, *types, **params),
+            native=native, result=lambda *types, **params: elementwise_type(prim.name, prim.forward, *types, **params),
             batch=lambda flags, *args, **params: prim(*align(flags, args), **params),
             samples=samples or in_domains(domains), tex=tex, infix=infix, slopes=slopes, domain=domains, prepare=prepare)
         prim = make(forward)
@@ -110,15 +110,15 @@ def elementwise_dtype(forward: Callable[..., Any], examples: tuple[Any, ...], pa
         return np.asarray(forward(*made, **dict(params))).dtype
 
 
-def elementwise_type(forward: Callable[..., Any], *types: Type | None, **params: Any) -> Type:
+def elementwise_type(name: str, forward: Callable[..., Any], *types: Type | None, **params: Any) -> Type:
     """Shapes broadcast; the dtype is what NumPy makes of empty arrays of these dtypes."""
     known = [t for t in types if t is not None]
     examples = tuple(None if t is None else (t.example() if t.weak else t.dtype) for t in types)
     try:
         dtype = elementwise_dtype(forward, examples, tuple(params.items()))
     except TypeError:
-        raise DTypeError(f"{forward.__name__} has no meaning for {' and '.join(map(str, known))}.") from None
-    return Type(broadcast(forward.__name__, *known), dtype)
+        raise DTypeError(f"{name} has no meaning for {' and '.join(map(str, known))}.") from None
+    return Type(broadcast(name, *known), dtype)
 
 
 def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samples: Samples | None = None,
@@ -132,7 +132,7 @@ def gate(*slopes: Slope, domain: Any = (-3.0, 3.0), tex: str | None = None, samp
     def declare(body: Callable[..., Any]) -> Primitive:
         make = composite(
             backward=tuple(slope_rule(i, slope) for i, slope in enumerate(slopes)), tangent=slope_tangent(slopes),
-            result=lambda *types, **params: elementwise_type(prim.forward, *types, **params),
+            result=lambda *types, **params: elementwise_type(prim.name, prim.forward, *types, **params),
             batch=lambda flags, *args, **params: prim(*align(flags, args), **params), samples=samples or in_domains(domains),
             prepare=prepare, tex=tex, slopes=slopes, hurried=hurried_rules(slopes, body), domain=domains, forward=forward)
         prim = make(body)

@@ -26,16 +26,14 @@ def exp2_slope(y: Array, x: Array) -> Array:
     return half * LOG_2 * half
 
 
-@elementwise(exp2_slope, tex="2^{{{0}}}")
+@elementwise(exp2_slope, tex="2^{{{0}}}", native=np.exp2)
 def exp2(x: Array) -> Array:
     """Two to the power of a number."""
-    return np.exp2(x)
 
 
-@elementwise(lambda y, x: exp(x), tex="e^{{{0}}} - 1")
+@elementwise(lambda y, x: exp(x), tex="e^{{{0}}} - 1", native=np.expm1)
 def expm1(x: Array) -> Array:
     """The exponential minus one, exact for small numbers too."""
-    return np.expm1(x)
 
 
 @elementwise(lambda y, x: 1 / x, domain=(0.1, 3.0), tex=r"\log {0}", native=np.log)
@@ -43,28 +41,24 @@ def log(x: Array) -> Array:
     """The natural logarithm."""
 
 
-@elementwise(lambda y, x: 1 / (1 + x), domain=(-0.5, 3.0), tex=r"\log(1 + {0})")
+@elementwise(lambda y, x: 1 / (1 + x), domain=(-0.5, 3.0), tex=r"\log(1 + {0})", native=np.log1p)
 def log1p(x: Array) -> Array:
     """The logarithm of one plus a number, exact for small numbers too."""
-    return np.log1p(x)
 
 
-@elementwise(lambda y, x: (1 / LOG_2) / x, domain=(0.1, 3.0), tex=r"\log_2 {0}")
+@elementwise(lambda y, x: (1 / LOG_2) / x, domain=(0.1, 3.0), tex=r"\log_2 {0}", native=np.log2)
 def log2(x: Array) -> Array:
     """The logarithm to base 2."""
-    return np.log2(x)
 
 
-@elementwise(lambda y, x: (1 / LOG_10) / x, domain=(0.1, 3.0), tex=r"\log_{{10}} {0}")
+@elementwise(lambda y, x: (1 / LOG_10) / x, domain=(0.1, 3.0), tex=r"\log_{{10}} {0}", native=np.log10)
 def log10(x: Array) -> Array:
     """The logarithm to base 10."""
-    return np.log10(x)
 
 
-@elementwise(lambda y, a, b: share(a, b), lambda y, a, b: share(b, a), tex=r"\log(e^{{{0}}} + e^{{{1}}})")
+@elementwise(lambda y, a, b: share(a, b), lambda y, a, b: share(b, a), tex=r"\log(e^{{{0}}} + e^{{{1}}})", native=np.logaddexp)
 def logaddexp(a: Array, b: Array) -> Array:
     """The logarithm of a sum of two exponentials, which are not computed themselves and so cannot overflow."""
-    return np.logaddexp(a, b)
 
 
 @elementwise(lambda y, a, b: y * share(b, a), lambda y, a, b: -y * share(b, a),

@@ -59,7 +59,7 @@ def primitive(*, backward: Iterable[Rule | None], result: Callable[..., Any], sa
             name=forward.__name__, forward=native or forward, backward=backward, tangent=tangent or pushforward(backward),
             batch=batch or (lambda flags, *args, **params: one_by_one(prim, flags, *args, **params)), result=result,
             samples=samples, prepare=prepare or options_of(forward), body=body, hurried=hurried,
-            slopes=slopes, tex=tex, infix=infix, domain=domain, doc=doc)
+            slopes=slopes, tex=tex, infix=infix, domain=domain, doc=doc, declared=body or forward)
         return prim
     return declare
 

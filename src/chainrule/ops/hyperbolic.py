@@ -9,16 +9,14 @@ from .elementwise import elementwise
 from .power import hypot, sqrt
 
 
-@elementwise(lambda y, x: cosh(x), tex=r"\sinh {0}")
+@elementwise(lambda y, x: cosh(x), tex=r"\sinh {0}", native=np.sinh)
 def sinh(x: Array) -> Array:
     """Hyperbolic sine."""
-    return np.sinh(x)
 
 
-@elementwise(lambda y, x: sinh(x), tex=r"\cosh {0}")
+@elementwise(lambda y, x: sinh(x), tex=r"\cosh {0}", native=np.cosh)
 def cosh(x: Array) -> Array:
     """Hyperbolic cosine."""
-    return np.cosh(x)
 
 
 def tanh_slope(y: Array, x: Array) -> Array:
@@ -32,19 +30,17 @@ def tanh(x: Array) -> Array:
     """Hyperbolic tangent: squashes any number smoothly into (-1, 1)."""
 
 
-@elementwise(lambda y, x: 1 / hypot(1.0, x), tex=r"\operatorname{{arsinh}} {0}")
+@elementwise(lambda y, x: 1 / hypot(1.0, x), tex=r"\operatorname{{arsinh}} {0}", native=np.arcsinh)
 def asinh(x: Array) -> Array:
     """The inverse of the hyperbolic sine."""
-    return np.arcsinh(x)
 
 
-@elementwise(lambda y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), domain=(1.2, 4.0), tex=r"\operatorname{{arcosh}} {0}")
+@elementwise(lambda y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), domain=(1.2, 4.0), tex=r"\operatorname{{arcosh}} {0}",
+             native=np.arccosh)
 def acosh(x: Array) -> Array:
     """The inverse of the hyperbolic cosine, for numbers from 1 up."""
-    return np.arccosh(x)
 
 
-@elementwise(lambda y, x: 1 / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\operatorname{{artanh}} {0}")
+@elementwise(lambda y, x: 1 / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\operatorname{{artanh}} {0}", native=np.arctanh)
 def atanh(x: Array) -> Array:
     """The inverse of the hyperbolic tangent, for numbers between -1 and 1."""
-    return np.arctanh(x)

@@ -20,22 +20,19 @@ def square(x: Array) -> Array:
     """The number times itself."""
 
 
-@elementwise(lambda y, x: 0.5 / abs(y), domain=(0.1, 3.0), tex=r"\sqrt{{{0}}}")  # abs: the root of -0.0 is -0.0
+@elementwise(lambda y, x: 0.5 / abs(y), domain=(0.1, 3.0), tex=r"\sqrt{{{0}}}", native=np.sqrt)  # abs: the root of -0.0 is -0.0
 def sqrt(x: Array) -> Array:
     """The square root; its slope in 0 is infinite."""
-    return np.sqrt(x)
 
 
-@elementwise(lambda y, x: 1 / (3 * y * y), domain=(0.1, 3.0), tex=r"\sqrt[3]{{{0}}}")
+@elementwise(lambda y, x: 1 / (3 * y * y), domain=(0.1, 3.0), tex=r"\sqrt[3]{{{0}}}", native=np.cbrt)
 def cbrt(x: Array) -> Array:
     """The cube root, of negative numbers too; its slope in 0 is infinite."""
-    return np.cbrt(x)
 
 
-@elementwise(lambda y, x: -(y * y), domain=(0.3, 3.0), tex=r"\frac{{1}}{{{0}}}")
+@elementwise(lambda y, x: -(y * y), domain=(0.3, 3.0), tex=r"\frac{{1}}{{{0}}}", native=np.reciprocal)
 def reciprocal(x: Array) -> Array:
     """One divided by the number."""
-    return np.reciprocal(x)
 
 
 def slope_in_base(y: Array, a: Array, b: Array) -> Array:
@@ -94,10 +91,10 @@ def exponent_slope(a: Array, b: Array) -> Array:
         return np.asarray(np.where(magnitude == 0, 0.0, slope), dtype)[()]
 
 
-@elementwise(lambda y, a, b: leg(a, b), lambda y, a, b: leg(b, a), domain=(0.3, 3.0), tex=r"\sqrt{{{0}^2 + {1}^2}}")
+@elementwise(lambda y, a, b: leg(a, b), lambda y, a, b: leg(b, a), domain=(0.3, 3.0), tex=r"\sqrt{{{0}^2 + {1}^2}}",
+             native=np.hypot)
 def hypot(a: Array, b: Array) -> Array:
     """The length of a vector with legs `a` and `b`; both slopes are 0 at `hypot(0, 0)`."""
-    return np.hypot(a, b)
 
 
 @elementwise(lambda y, a, b: chain(square(leg(b, a)), 1 / hypot(a, b)), lambda y, a, b: -chain(y * leg(b, a), 1 / hypot(a, b)),

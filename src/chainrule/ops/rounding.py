@@ -8,22 +8,19 @@ from chainrule.core.type import Array
 from .elementwise import elementwise
 
 
-@elementwise(0, tex=r"\lfloor {0} \rfloor")
+@elementwise(0, tex=r"\lfloor {0} \rfloor", native=np.floor)
 def floor(x: Array) -> Array:
     """The greatest whole number not above `x`."""
-    return np.floor(x)
 
 
-@elementwise(0, tex=r"\lceil {0} \rceil")
+@elementwise(0, tex=r"\lceil {0} \rceil", native=np.ceil)
 def ceil(x: Array) -> Array:
     """The least whole number not below `x`."""
-    return np.ceil(x)
 
 
-@elementwise(0)
+@elementwise(0, native=np.trunc)
 def trunc(x: Array) -> Array:
     """The whole part of `x`: rounded towards zero."""
-    return np.trunc(x)
 
 
 @elementwise(0)

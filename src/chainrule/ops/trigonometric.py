@@ -20,22 +20,19 @@ def cos(x: Array) -> Array:
     """Cosine of an angle in radians."""
 
 
-@elementwise(lambda y, x: 1 + y * y, domain=(-1.3, 1.3), tex=r"\tan {0}")
+@elementwise(lambda y, x: 1 + y * y, domain=(-1.3, 1.3), tex=r"\tan {0}", native=np.tan)
 def tan(x: Array) -> Array:
     """Tangent of an angle in radians."""
-    return np.tan(x)
 
 
-@elementwise(lambda y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arcsin {0}")
+@elementwise(lambda y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arcsin {0}", native=np.arcsin)
 def asin(x: Array) -> Array:
     """The angle whose sine this is, from -pi/2 to pi/2."""
-    return np.arcsin(x)
 
 
-@elementwise(lambda y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arccos {0}")
+@elementwise(lambda y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), tex=r"\arccos {0}", native=np.arccos)
 def acos(x: Array) -> Array:
     """The angle whose cosine this is, from 0 to pi."""
-    return np.arccos(x)
 
 
 def atan_slope(y: Array, x: Array) -> Array:
@@ -44,17 +41,15 @@ def atan_slope(y: Array, x: Array) -> Array:
     return 1 / length / length
 
 
-@elementwise(atan_slope, tex=r"\arctan {0}")
+@elementwise(atan_slope, tex=r"\arctan {0}", native=np.arctan)
 def atan(x: Array) -> Array:
     """The angle whose tangent this is, from -pi/2 to pi/2."""
-    return np.arctan(x)
 
 
 @elementwise(lambda y, a, b: turn(a, b), lambda y, a, b: -turn(b, a), domain=(0.3, 3.0),
-             tex=r"\operatorname{{atan2}}({0}, {1})")
+             tex=r"\operatorname{{atan2}}({0}, {1})", native=np.arctan2)
 def atan2(a: Array, b: Array) -> Array:
     """The angle of the point with height `a` and width `b`, from -pi to pi; both slopes are 0 at `atan2(0, 0)`."""
-    return np.arctan2(a, b)
 
 
 @elementwise(lambda y, a, b: chain(-2 * y, turn(b, a)), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y),
@@ -70,13 +65,11 @@ def turn(a: Array, b: Array) -> Array:
     return np.ldexp(digits / np.where(square == 0, square.dtype.type(1), square), size - 2 * exponent)
 
 
-@elementwise(np.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}")
+@elementwise(np.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}", native=np.deg2rad)
 def deg2rad(x: Array) -> Array:
     """Degrees as radians."""
-    return np.deg2rad(x)
 
 
-@elementwise(180 / np.pi, tex=r"\frac{{180}}{{\pi}} {0}")
+@elementwise(180 / np.pi, tex=r"\frac{{180}}{{\pi}} {0}", native=np.rad2deg)
 def rad2deg(x: Array) -> Array:
     """Radians as degrees."""
-    return np.rad2deg(x)
