@@ -8,6 +8,7 @@ import chainrule as cr
 from accuracy import measurable
 from chainrule.core.stage import stage
 from chainrule.core.type import typeof
+from chainrule.errors import ArgumentError
 from references import REFERENCES
 
 # A function, a point where its slope is infinite (or worse), and an ordinary point.
@@ -72,6 +73,11 @@ def at_the_edges(prim, edges):
     """The operation, for each set of options its references name, and every combination of edges as its arguments."""
     for reference in REFERENCES[prim.name]:
         args = tuple(map(np.array, zip(*product(edges, repeat=len(prim.slopes)))))
+        try:
+            prim(*args, **reference.params)
+        except ArgumentError:  # it refuses what lies outside its domain
+            inside = np.logical_and.reduce([(a >= low) & (a <= high) for a, (low, high) in zip(args, reference.domain)])
+            args = tuple(a[inside] for a in args)
         yield (lambda *args, reference=reference: prim(*args, **reference.params)), args
 
 
