@@ -2,10 +2,29 @@
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"  # the array API standard whose names the operations carry
 
-from . import nn, optim, train
+from . import linalg, nn, optim, train
 from .check import check_gradients
 from .explanation import explain
 from .jacobians import hessian, hvp, jacobian
+from .linalg import (
+    cholesky,
+    cross,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_norm,
+    matrix_power,
+    matrix_rank,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+    trace,
+    vector_norm,
+)
 from .ops.activation import (
     celu,
     elu,

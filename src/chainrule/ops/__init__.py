@@ -62,12 +62,13 @@ from .comparison import (
     not_equal,
     signbit,
 )
-from .contraction import linear, matmul, vecdot
+from .contraction import last_cross, linear, matmul, vecdot
 from .convolution import convolution, kernel_convolution, transposed_convolution
 from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
+from .factorizations import cholesky, eigh, qr, svd
 from .gelu import gelu, ndtr, normal_pdf
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
@@ -75,6 +76,7 @@ from .joining import concat
 from .loss import bernoulli_cross_entropy, huber, sigmoid_cross_entropy, squared_error
 from .movement import permute_dims, stack
 from .normalization import divide_by_rms, standardize
+from .norms import length
 from .pooling import average_spread, average_windows, max_gather, max_scatter, max_windows
 from .power import base_slope, cbrt, exponent_slope, hypot, leg, pow, reciprocal, sqrt, square
 from .rearrangement import cycle
@@ -85,6 +87,7 @@ from .softmax import log_softmax, softmax
 from .sorting import argcummax, argcummin, argsort, sort
 from .special import erf, erfc, gaussian, sinc, spherical_bessel
 from .statistics import mean, median, std, var
+from .systems import cofactor, det, inv, matrix_rank, pinv, slogdet, solve
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 from .updates import max_at, put_part, set_at
 
@@ -103,6 +106,7 @@ ALL: tuple[Primitive, ...] = (
     logical_and, logical_or, logical_xor, logical_not,
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
     matmul, einsum, linear, vecdot,
+    last_cross, inv, solve, det, cofactor, slogdet, pinv, matrix_rank, cholesky, qr, eigh, svd, length,
     convolution, transposed_convolution, kernel_convolution,
     max_windows, max_scatter, max_gather, average_windows, average_spread,
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,

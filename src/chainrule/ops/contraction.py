@@ -202,6 +202,31 @@ def vecdot(a: Array, b: Array) -> Array:
     return np.vecdot(a, b)
 
 
+def cross_type(a: Type, b: Type) -> Type:
+    if a.shape[-1:] != (3,) or b.shape[-1:] != (3,):
+        raise ShapeError(f"cross: {a} and {b} must both have 3 elements along the axis of the product.")
+    return Type(broadcast("cross", a, b), promote(a, b))
+
+
+@primitive(
+    backward=(lambda g, y, a, b: unbroadcast(cross(b, g), a), lambda g, y, a, b: unbroadcast(cross(g, a), b)),
+    tangent=lambda tangents, y, a, b: like(sum(
+        cross(*pair) for pair in ((tangents[0], b), (a, tangents[1])) if pair[0] is not None and pair[1] is not None), y),
+    result=cross_type, batch=lambda flags, a, b: cross(*align(flags, (a, b))),
+    samples=several(arrays((3,), (3,)), arrays((2, 1, 3), (4, 3))), tex=r"{0} \times {1}")
+def last_cross(a: Array, b: Array) -> Array:
+    """Vector products along the last axis."""
+    cross_type(typeof(a), typeof(b))
+    return np.cross(a, b)
+
+
+def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
+    """Vector products in three dimensions of the vectors along one axis of two arrays that broadcast otherwise."""
+    if axis == -1:
+        return last_cross(a, b)
+    return moveaxis(last_cross(moveaxis(a, axis, -1), moveaxis(b, axis, -1)), -1, axis)
+
+
 def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     """Products summed over `axes`: the last n axes of `a` with the first n of `b`, or a pair of sequences of axes.
 

@@ -6,6 +6,7 @@ import numpy as np
 from chainrule.core.type import Array, normal_axis, typeof
 from chainrule.errors import ShapeError
 
+from .broadcasting import sum
 from .choice import where
 from .indexing import add_at, get_at
 from .movement import moveaxis
@@ -58,3 +59,8 @@ def diag(x: Array, k: int = 0) -> Array:
         raise ShapeError(f"diag: one or two axes are needed, not {t}. Use diagonal for a stack of matrices.")
     n = t.shape[0] + abs(k)
     return add_at(np.zeros((n, n), t.dtype), x, *places(n, n, k))
+
+
+def trace(x: Array, *, offset: int = 0) -> Array:
+    """The sum of the diagonal of each matrix, `offset` above the main one."""
+    return sum(diagonal(x, offset=offset), axis=-1)
