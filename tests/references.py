@@ -263,3 +263,4 @@ reference("sigmoid_cross_entropy", lambda x, t: softplus(x) - t * x, lambda x, t
 reference("bernoulli_cross_entropy", chance(lambda p, t: -t * mp.log(p) - (1 - t) * mp.log1p(-p)),
           chance(lambda p, t: (p - t) / (p * (1 - p)) if p * (1 - p) > 1e-12 else mp.nan),
           chance(lambda p, t: mp.log1p(-p) - mp.log(p)), domain=CHANCES)
+reference("drop", lambda x, kept: x / mp.mpf(0.75), lambda x, kept: 1 / mp.mpf(0.75), None, domain=(ANY, (1.0, 1.0)), p=0.25)

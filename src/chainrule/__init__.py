@@ -2,7 +2,7 @@
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"  # the array API standard whose names the operations carry
 
-from . import linalg, nn, optim, train
+from . import linalg, nn, optim, random, train
 from .check import check_gradients
 from .explanation import explain
 from .jacobians import hessian, hvp, jacobian
@@ -59,6 +59,7 @@ from .ops.arithmetic import (
     sign,
     subtract,
 )
+from .ops.attention import embedding, scaled_dot_product_attention
 from .ops.broadcasting import astype, broadcast_to, chain, reshape, sum
 from .ops.choice import clip, fmax, fmin, maximum, minimum, nan_to_num, where
 from .ops.comparison import (
@@ -90,6 +91,7 @@ from .ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_tran
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
 from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
 from .ops.diagonals import diag, diagonal, tril, triu
+from .ops.dropout import drop
 from .ops.einsum import einsum
 from .ops.exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, xlog1py, xlogy
 from .ops.gathering import gather, scatter, scatter_add, segment_max, segment_mean, segment_sum, take, take_along_axis
@@ -148,6 +150,7 @@ from .ops.special import erf, erfc, sinc
 from .ops.statistics import mean, median, std, var
 from .ops.trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan
 from .ops.updates import at, masked_fill
+from .random import dropout
 from .recompute import checkpoint
 from .rules import custom_rule
 from .tensor import Tensor, no_grad, tensor

@@ -19,6 +19,7 @@ from chainrule.ops.activation import (
     softsign,
     threshold,
 )
+from chainrule.ops.attention import embedding, scaled_dot_product_attention
 from chainrule.ops.contraction import linear
 from chainrule.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from chainrule.ops.cross_entropy import cross_entropy, nll_loss, one_hot
@@ -49,3 +50,4 @@ from chainrule.ops.pooling import (
     max_pool3d,
 )
 from chainrule.ops.softmax import glu, log_softmax, softmax, softmin
+from chainrule.random import dropout

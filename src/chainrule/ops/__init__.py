@@ -66,6 +66,7 @@ from .contraction import last_cross, linear, matmul, vecdot
 from .convolution import convolution, kernel_convolution, transposed_convolution
 from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
+from .dropout import drop
 from .einsum import einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
 from .factorizations import cholesky, eigh, qr, svd
@@ -116,7 +117,7 @@ ALL: tuple[Primitive, ...] = (
     sort, argsort, argcummax, argcummin,
     argmax, argmin, searchsorted,
     cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,
-    softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms,
+    softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms, drop,
     squared_error, huber, sigmoid_cross_entropy, bernoulli_cross_entropy,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at, put_part, set_at, max_at,
