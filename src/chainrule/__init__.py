@@ -2,8 +2,27 @@
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"  # the array API standard whose names the operations carry
 
+from numpy import bool_ as bool
+from numpy import e, float32, float64, inf, int8, int16, int32, int64, nan, newaxis, pi, uint8, uint16, uint32, uint64
+
 from . import linalg, nn, optim, random, train
 from .check import check_gradients
+from .creation import (
+    arange,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from .dtypes import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
 from .explanation import explain
 from .jacobians import hessian, hvp, jacobian
 from .linalg import (
@@ -143,6 +162,7 @@ from .ops.rearrangement import flip, pad, roll, rot90, sliding_window_view
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.rounding import ceil, floor, round, trunc
 from .ops.searching import argmax, argmin, nonzero, searchsorted
+from .ops.sets import unique_all, unique_counts, unique_inverse, unique_values
 from .ops.shaping import atleast_1d, broadcast_arrays, expand_dims, flatten, meshgrid, ravel, squeeze
 from .ops.softmax import glu, log_softmax, softmax, softmin
 from .ops.sorting import argsort, cummax, cummin, sort, topk
