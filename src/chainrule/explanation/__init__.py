@@ -1,3 +1,2 @@
 """An explanation shows how every number in a gradient came to be."""
-from .facts import Check, Edge, Explanation, Local, Merge, Node
-from .record import explain
+from .entry import explain

@@ -1,7 +1,8 @@
 """A derivation is the gradient of one value as one formula, composed from the rules along the edges."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Derivations:
         self.by_id = {record.ids[id(x)]: x for x in record.values}
         self.inlined = self.short_values()
         self.made: dict[str, Formula] = {}
+        self.near: dict[str, Formula] = {}  # from the gradients right above
 
     def short_values(self) -> dict[str, Formula]:
         """Values nobody named, as their formulas, where these are short."""
@@ -48,22 +50,29 @@ class Derivations:
         return {name: self.made[self.record.ids[id(x)]] for name, x in leaves.items()}
 
     def derived(self, x: Any) -> Formula:
-        """The sum over the edges of their rules, with what is known of the gradient arriving put in."""
+        """The sum over the edges of their rules, with what is known of the gradients arriving put in, as far as it is short."""
         if x is self.record.loss:
             return number(np.ones(self.record.loss.shape))
-        total: Formula | None = None
-        for e in self.arriving.get(self.record.ids[id(x)], []):
-            if e.rule is None:
-                return self.record.gradient_name(x)
-            term = rebuilt(e.rule.put({**self.inlined, self.arrival(e).name: self.upstream(e)}))
-            total = term if total is None else simplified(Call(term.shape, add, (total, term), {}))
-        return self.record.gradient_name(x) if total is None or total.size > 2 * SHORT else total
+        edges = self.arriving.get(self.record.ids[id(x)], [])
+        if not edges or any(e.rule is None for e in edges):
+            return self.record.gradient_name(x)
+        most = 2 * (SHORT if shape_of(value_of(x)) == () else SHORT_ARRAYS)
+        whole, last = self.sum_of(edges, self.upstream), self.sum_of(edges, self.arrival)
+        self.near[self.record.ids[id(x)]] = last
+        return whole if whole.size <= most else last if last.size <= most else self.record.gradient_name(x)
+
+    def sum_of(self, edges: Sequence[Edge], upstream: Callable[[Edge], Formula]) -> Formula:
+        terms = [rebuilt(e.rule.put({**self.inlined, self.arrival(e).name: upstream(e)})) for e in edges if e.rule is not None]
+        return reduce(lambda total, term: simplified(Call(term.shape, add, (total, term), {})), terms)
 
     def arrival(self, e: Edge) -> Name:
         return self.record.gradient_name(self.by_id[e.result])
 
     def upstream(self, e: Edge) -> Formula:
         """The gradient arriving: worked out where it is short, else by its name."""
-        x, known = self.by_id[e.result], self.made[e.result]
+        x = self.by_id[e.result]
+        if self.record.named[id(x)] in self.record.symbols:
+            return self.arrival(e)
         most = SHORT if shape_of(value_of(x)) == () else SHORT_ARRAYS
-        return self.arrival(e) if self.record.named[id(x)] in self.record.symbols or known.size > most else known
+        known = (self.made[e.result], self.near.get(e.result, self.made[e.result]), self.arrival(e))
+        return next(f for f in known if f.size <= most)

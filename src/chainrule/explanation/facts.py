@@ -120,6 +120,11 @@ class Explanation:
         """The edges that contribute to the gradient of this node."""
         return [e for e in self.edges if e.argument == self[name].id]
 
+    def is_summed(self, edge: Edge) -> bool:
+        """Whether broadcasting repeated the argument, so that its contribution is a sum over the repetitions."""
+        result, argument = self[edge.result], self[edge.argument]
+        return edge.local is not None and result.shape not in ((), argument.shape)
+
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Elements of the gradients of the leaves, each beside a finite difference."""

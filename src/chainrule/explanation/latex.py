@@ -9,6 +9,7 @@ from .facts import Edge, Explanation, Node
 from .formula import Formula, number
 from .writing import PRODUCT, inside_latex, latex, tex_name
 
+LONGEST = 400  # characters of a step; a longer one is left out, and the number speaks alone
 PER_BLOCK = 12  # lines of one display; longer ones do not break across pages well
 HEAD = "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n"
 
@@ -30,7 +31,8 @@ def displays(lines: Iterable[str]) -> list[str]:
 
 def equals(left: str, *steps: str) -> str:
     """left &= step = step, without a step that repeats the one before."""
-    kept = [s for i, s in enumerate(steps) if s and s not in steps[:i]]
+    kept = [s for i, s in enumerate(steps) if s and s not in (left, *steps[:i])]
+    kept = [s for s in kept[:-1] if len(s) <= LONGEST] + kept[-1:]
     return f"{left} &= {' = '.join(kept)}"
 
 
@@ -51,15 +53,16 @@ def backward(e: Explanation) -> Iterable[str]:
         if not into:
             continue
         formula = " + ".join(term(e, edge) for edge in into)
-        inserted = " + ".join(term_in_numbers(edge) for edge in into)
+        inserted = " + ".join(term_in_numbers(e, edge) for edge in into)
         yield equals(latex(n.gradient_name), formula, inserted, latex(number(n.gradient)))
 
 
 def term(e: Explanation, edge: Edge) -> str:
     result = e[edge.result]
     if edge.local is not None:
-        return f"{latex(result.gradient_name)} {sign(edge)} {factor(edge.local.formula, result)}"
-    return inside_latex(edge.rule, PRODUCT) if edge.rule else unwritten(e, edge, result)
+        return summed(e, edge, f"{latex(result.gradient_name)} {sign(edge)} {factor(edge.local.formula, result)}")
+    rule = inside_latex(edge.rule, PRODUCT) if edge.rule else ""
+    return rule if 0 < len(rule) <= LONGEST else unwritten(e, edge, result)
 
 
 def sign(edge: Edge) -> str:
@@ -77,9 +80,14 @@ def unwritten(e: Explanation, edge: Edge, result: Node) -> str:
     return rf"\left( {jacobian} \right)^{{\top}} {latex(result.gradient_name)}"
 
 
-def term_in_numbers(edge: Edge) -> str:
+def summed(e: Explanation, edge: Edge, product: str) -> str:
+    return rf"\sum \left( {product} \right)" if e.is_summed(edge) else product
+
+
+def term_in_numbers(e: Explanation, edge: Edge) -> str:
     if edge.local is not None:
-        return f"{inside_latex(number(edge.upstream), PRODUCT)} {sign(edge)} {inside_latex(number(edge.local.value), PRODUCT)}"
+        upstream, local = (inside_latex(number(x), PRODUCT) for x in (edge.upstream, edge.local.value))
+        return summed(e, edge, f"{upstream} {sign(edge)} {local}")
     return inside_latex(edge.numbers, PRODUCT) if edge.numbers else latex(number(edge.contribution))
 
 

@@ -58,7 +58,7 @@ def opened(record: Record) -> Explanation:
             for part in parts(new[x], args):
                 sources[id(part)] = record.sources.get(id(x), getattr(x, "line", None))
                 if part is not new[x]:
-                    inside[id(part)] = record.named[id(x)]
+                    inside[id(part)] = record.named[id(x)] if id(x) in record.chosen or x is record.loss else x.prim.name
     names = {id(new[x]): record.named[id(x)] for x in record.order if id(x) in record.chosen or x is record.loss}
     names |= {id(c): record.named[id(c)] for c in record.constants}
     wanted = None if record.wanted is None else [new[x] for x in record.wanted]

@@ -11,7 +11,6 @@ from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded
 from chainrule.core.type import typeof
 from chainrule.eager import EAGER
-from chainrule.errors import ArgumentError, NonScalarError, NoPathError
 from chainrule.sweeps import no_path
 from chainrule.tensor import Tensor
 
@@ -21,38 +20,6 @@ from .formula import Call, Formula, Name, filled, number, rebuilt, staged
 from .replay import Replay
 from .values import plain, shape_of, value_of
 from .writing import tex_name
-
-
-def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = None, open: bool = False) -> Explanation:
-    """How every number in the gradients of `loss`, a tensor of one element, came to be.
-
-    `wrt` is the tensor, or the list of tensors, whose gradients to explain; None means all leaves. `names` says what to call
-    tensors that have no name (`names=locals()` calls them as the program does). With `open`, composites such as sigmoid or
-    softmax are opened into their parts; otherwise each is shown as one gate. The sweep is run anew, so it does not matter
-    whether `loss.backward()` was called; `.grad` stays as it is.
-
-    Raises NonScalarError, NoPathError, ArgumentError.
-
-    >>> import chainrule as cr
-    >>> x = cr.tensor(3.0, requires_grad=True, name="x")
-    >>> cr.explain(x * x).gradients
-    {'x': array(6., dtype=float32)}
-    """
-    if not isinstance(loss, Tensor):
-        raise ArgumentError(f"explain: a loss is a tensor computed from tensors that require gradients, not {loss!r:.60}.")
-    if loss.owner is not EAGER:
-        raise NoPathError(f"explain: {loss.label} depends on no tensor that requires a gradient. Make the leaves with "
-                          "requires_grad=True.")
-    if loss.size != 1:
-        raise NonScalarError(f"explain: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
-                             "first, with .sum() or .mean().")
-    wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
-    given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
-    record = Record(loss, wanted, given)
-    if open:
-        from .opening import opened
-        return opened(record)
-    return record.explanation()
 
 
 class Record:

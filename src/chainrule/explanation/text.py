@@ -87,8 +87,7 @@ def edge_row(e: Explanation, edge: Edge) -> list[str]:
             return [name, f"rule of {result.operation}, of {text(result.gradient_name)}", plain_array(edge.upstream),
                     array_cell(edge.contribution)]
         return [name, says, text(edge.numbers) if edge.numbers else plain_array(edge.upstream), array_cell(edge.contribution)]
-    repeated = edge.local.value is not None and argument.shape != result.shape and result.shape != ()
-    summed = ", summed" if repeated else ""
+    summed = ", summed" if e.is_summed(edge) else ""
     return [name, f"{text(result.gradient_name)} × {factor(edge.local.formula, result)}{summed}",
             f"{plain_array(edge.upstream)} × {signed(edge.local.value)}{summed}", array_cell(edge.contribution)]
 

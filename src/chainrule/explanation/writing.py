@@ -19,7 +19,7 @@ Written = tuple[str, int]  # the text, and how tightly its outermost operation b
 
 # ---------------------------------------------------------------------------------------- numbers
 def plain_number(x: Any) -> str:
-    """A number as people write it: whole numbers in full, others with four decimals or four digits."""
+    """A number as people write it: whole numbers and short decimals in full, others with four decimals or four digits."""
     if isinstance(x, bool | np.bool_):
         return str(bool(x))
     value = float(x)
@@ -27,6 +27,8 @@ def plain_number(x: Any) -> str:
         return str(value)
     if value == int(value) and abs(value) < 1e7:
         return str(int(value))
+    if 1e-4 <= abs(value) < 1e7 and float(f"{value:.6g}") == value:
+        return f"{value:.6g}"  # a short decimal is given in full
     if 0.01 <= abs(value) < 1e5:
         return f"{value:.4f}".rstrip("0").rstrip(".")
     return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.4g}").replace("e+", "e")
@@ -263,7 +265,8 @@ def needed(template: str, i: int, own: int) -> int:
     slot = "{" + str(i) + "}"
     if any(raised in template for raised in (slot + "^", slot + "}}^", slot + "_", slot + "[")):
         return ATOM
-    if "{{" + slot + "}}" in template or template == slot:
+    between = re.search(r"([(,\[])\s*" + re.escape(slot) + r"\s*[),\]]", template)  # brackets or commas hold it together
+    if between or "{{" + slot + "}}" in template or template == slot:
         return 0
     if own <= SUM:
         return PRODUCT if i or template.startswith("-") else own

@@ -16,7 +16,7 @@ from .broadcasting import astype, chain, reshape, spread, stop_gradient, sum
 from .choice import where
 from .comparison import equal, greater, indicator, isfinite, less, logical_not
 from .cumulative import before, cumprod
-from .exponential import exp
+from .exponential import exp, log
 from .families import Declaration, Samples, arrays, past_batch, primitive, reduced, reduced_shape, several
 from .movement import permute_dims
 
@@ -28,11 +28,11 @@ def check_filled(name: str, t: Type, axis: Shape) -> None:
 
 
 def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: str | None = None,
-              prepare: Callable[..., Any] | None = None) -> Declaration:
+              prepare: Callable[..., Any] | None = None, body: Callable[..., Any] | None = None) -> Declaration:
     """An operation that folds the axes `axis` into one number.
 
     `slope(y, x, axis, **options)` is its local derivative in each element of `x`, where `y` is the result with its axes back;
-    None where nothing flows. `empty` says whether nothing at all can be folded.
+    None where nothing flows. `empty` says whether nothing at all can be folded. `body` opens it into smaller operations.
     """
     def back(g: Array, y: Array, x: Array, axis: Shape, keepdims: bool, **options: Any) -> Array:
         assert slope is not None
@@ -48,7 +48,7 @@ def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: 
                 check_filled(forward.__name__, t, axis)
             return Type(reduced_shape(t.shape, axis, keepdims), reduced_dtype(forward, t.dtype))
         prim = primitive(
-            backward=(back if slope else None,), tangent=tangent, result=result, samples=samples, tex=tex,
+            backward=(back if slope else None,), tangent=tangent, result=result, samples=samples, tex=tex, body=body,
             batch=lambda flags, x, axis, **options: prim(x, axis=past_batch(axis), **options),
             prepare=prepare or reduced(forward.__name__))(forward)
         return prim
@@ -139,7 +139,14 @@ def weights(y: Array, x: Array, axis: Shape) -> Array:
     return divide(e, where(equal(total, 0), 1.0, total))
 
 
-@reduction(weights, samples=EVERY_OPTION, empty=False, tex=r"\log \sum e^{{{0}}}")
+def logsumexp_parts(x: Array, *, axis: Shape, keepdims: bool) -> Array:
+    """The greatest is taken off first, so that no exponential overflows, and put back at the end."""
+    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    y = log(sum(exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else reshape(y, reduced_shape(typeof(x).shape, axis, False))
+
+
+@reduction(weights, samples=EVERY_OPTION, empty=False, tex=r"\log \sum e^{{{0}}}", body=logsumexp_parts)
 def logsumexp(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The logarithm of the sum of exponentials along `axis`; neither overflows nor underflows, and its gradient is the softmax.
 

@@ -1,0 +1,43 @@
+"""The entry: `explain` takes a recorded loss, checks that it can be explained, and has it explained."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chainrule.eager import EAGER
+from chainrule.errors import ArgumentError, NonScalarError, NoPathError
+from chainrule.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .facts import Explanation
+
+
+def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = None, open: bool = False) -> Explanation:
+    """How every number in the gradients of `loss`, a tensor of one element, came to be.
+
+    `wrt` is the tensor, or the list of tensors, whose gradients to explain; None means all leaves. `names` says what to call
+    tensors that have no name (`names=locals()` calls them as the program does). With `open`, composites such as sigmoid or
+    softmax are opened into their parts; otherwise each is shown as one gate. The sweep is run anew, so it does not matter
+    whether `loss.backward()` was called; `.grad` stays as it is.
+
+    Raises NonScalarError, NoPathError, ArgumentError.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(3.0, requires_grad=True, name="x")
+    >>> cr.explain(x * x).gradients
+    {'x': array(6., dtype=float32)}
+    """
+    if not isinstance(loss, Tensor):
+        raise ArgumentError(f"explain: a loss is a tensor computed from tensors that require gradients, not {loss!r:.60}.")
+    if loss.owner is not EAGER:
+        raise NoPathError(f"explain: {loss.label} depends on no tensor that requires a gradient. Make the leaves with "
+                          "requires_grad=True.")
+    if loss.size != 1:
+        raise NonScalarError(f"explain: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
+                             "first, with .sum() or .mean().")
+    wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
+    from .opening import opened  # explanations are asked for seldom, and loading them takes a hundredth of a second
+    from .record import Record
+    record = Record(loss, wanted, given)
+    return opened(record) if open else record.explanation()
