@@ -61,7 +61,8 @@ def test_two_processes_make_the_same_weights_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("argv, message", [
-    (["--layers", "0"], "'0' is not sizes"), (["--layers", "64,x"], "'x' is not sizes"), (["--layers", "9" * 5000], "not sizes"),
+    (["--layers", "0"], "'0' is not sizes"), (["--layers", "64,x"], "'x' is not sizes"),
+    (["--layers", "8," * 200 + "8"], "too many"),    (["--layers", "9" * 5000], "not sizes"),
     (["--activation", "sin"], "invalid choice"), (["--rate", "0"], "'0' is not a number above 0"), (["--rate", "nan"], "'nan'"),
     (["--batch", "-1"], "'-1' is not a whole number"), (["--epochs", "1.5"], "'1.5' is not a whole number"),
     (["--momentum", "1"], "below 1"), (["--momentum", "0.9"], "belong to sgd"), (["--nesterov"], "belong to sgd"),

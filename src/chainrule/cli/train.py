@@ -21,7 +21,7 @@ from chainrule.train.trainer import Listener
 
 DATA = {"digits": data.digits}
 INTERRUPTED = 130
-LARGEST_LAYER, MOST_EPOCHS = 65536, 1_000_000
+LARGEST_LAYER, MOST_LAYERS, MOST_EPOCHS = 4096, 100, 1_000_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +118,8 @@ def made_folder(folder: Path) -> Path:
 
 
 def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+    shown = text if len(text) <= 40 else f"{text[:37]}..."
+    return argparse.ArgumentTypeError(f"{shown!r} is not {wanted}")
 
 
 def whole(text: str, least: int, most: int, wanted: str) -> int:
@@ -139,8 +140,10 @@ def sizes(text: str) -> tuple[int, ...]:
     """Layer sizes from a text such as 64,32."""
     if text == "none":
         return ()
-    wanted = f"sizes from 1 to {LARGEST_LAYER}, such as 64,32, or none"
-    return tuple(whole(part.strip(), 1, LARGEST_LAYER, wanted) for part in text.split(","))
+    parts, wanted = text.split(","), f"sizes from 1 to {LARGEST_LAYER}, such as 64,32, or none"
+    if len(parts) > MOST_LAYERS:
+        raise argparse.ArgumentTypeError(f"{len(parts)} layers are too many; at most {MOST_LAYERS}")
+    return tuple(whole(part.strip(), 1, LARGEST_LAYER, wanted) for part in parts)
 
 
 def number(text: str, wanted: str, holds: Any) -> float:

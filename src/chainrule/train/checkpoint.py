@@ -13,7 +13,10 @@ from chainrule.nn.module import Module
 
 
 def write_safely(path: Path, content: bytes) -> None:
-    """Write a file beside its place, make sure it is on the disk, and only then put it there. Raises OSError."""
+    """Write a file beside its place, make sure it is on the disk, and only then put it there.
+
+    Raises OSError, with the name of the file.
+    """
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -22,8 +25,10 @@ def write_safely(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~current_umask())  # mkstemp's files are for their owner alone
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(beside)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
@@ -33,9 +38,10 @@ def current_umask() -> int:
     return mask
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, readable by people too. Raises OSError."""
-    write_safely(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, an entry on each line. Raises OSError."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in content.items()]
+    write_safely(path, "\n".join(["{", ",\n".join(lines), "}", ""]).encode())
 
 
 def save_weights(path: str | Path, module: Module, metadata: Mapping[str, str] | None = None) -> None:
