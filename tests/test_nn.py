@@ -208,6 +208,21 @@ def test_a_bias_has_no_fan():
         nn.init.kaiming_normal_(nn.init.parameter((4,)))
 
 
+def test_dropout_drops_while_training_only():
+    layer, x = nn.Dropout(0.25), np.ones(4000)
+    y = layer(x)
+    assert set(np.unique(y)) == {0.0, 1 / 0.75} and abs(np.mean(y) - 1) < 0.05
+    np.testing.assert_array_equal(layer.eval()(x), x)
+
+
+def test_the_common_seed_decides_the_weights():
+    made = []
+    for _ in range(2):
+        cr.random.seed(5)
+        made.append([nn.Linear(3, 2).weight.data.tolist(), nn.Linear(3, 2).weight.data.tolist()])
+    assert made[0] == made[1] and made[0][0] != made[0][1]
+
+
 def test_losses_are_means():
     scores, target = np.log([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]), np.array([0, 1])
     assert math.isclose(nn.CrossEntropyLoss()(scores, target), -math.log(0.5 * 0.8) / 2)

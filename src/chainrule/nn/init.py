@@ -1,4 +1,7 @@
-"""An initialiser says which numbers a parameter starts from: small enough not to explode, large enough not to vanish."""
+"""An initialiser says which numbers a parameter starts from: small enough not to explode, large enough not to vanish.
+
+Each fills a tensor and returns it. Random ones draw from the `generator` they are given, or from cr.random's common one.
+"""
 from __future__ import annotations
 
 import math
@@ -8,9 +11,9 @@ import numpy as np
 
 from chainrule.core.type import Array
 from chainrule.errors import ArgumentError
+from chainrule.random import Generator, Source, source_of
 from chainrule.tensor import Tensor, tensor
 
-DEFAULT = np.random.default_rng(0)
 GAINS = {
     "linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75,
 }
@@ -63,18 +66,18 @@ def ones_(t: Tensor) -> Tensor:
     return constant_(t, 1.0)
 
 
-def uniform_(t: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
+def uniform_(t: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | Source | None = None) -> Tensor:
     """Uniform numbers between `a` and `b`."""
-    return filled(t, (generator or DEFAULT).uniform(a, b, t.shape))
+    return filled(t, source_of(generator).uniform(a, b, t.shape))
 
 
-def normal_(t: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+def normal_(t: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | Source | None = None) -> Tensor:
     """Normal numbers. With `std=0.01` on deep networks the signal shrinks at every layer: the way not to start."""
-    return filled(t, (generator or DEFAULT).normal(mean, std, t.shape))
+    return filled(t, source_of(generator).normal(mean, std, t.shape))
 
 
 # ---------------------------------------------------------------------------------------- scaled to the layer
-def xavier_normal_(t: Tensor, gain: float = 1.0, *, generator: Any = None) -> Tensor:
+def xavier_normal_(t: Tensor, gain: float = 1.0, *, generator: Generator | Source | None = None) -> Tensor:
     """Normal with variance gain^2 * 2 / (fan_in + fan_out), a compromise between signals forward and gradients back.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
@@ -82,7 +85,7 @@ def xavier_normal_(t: Tensor, gain: float = 1.0, *, generator: Any = None) -> Te
     return normal_(t, 0.0, gain * math.sqrt(2 / sum(fans(t))), generator=generator)
 
 
-def xavier_uniform_(t: Tensor, gain: float = 1.0, *, generator: Any = None) -> Tensor:
+def xavier_uniform_(t: Tensor, gain: float = 1.0, *, generator: Generator | Source | None = None) -> Tensor:
     """Uniform with the variance of `xavier_normal_` (Glorot and Bengio 2010)."""
     bound = gain * math.sqrt(6 / sum(fans(t)))
     return uniform_(t, -bound, bound, generator=generator)
@@ -95,7 +98,7 @@ def kaiming_std(t: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def kaiming_normal_(t: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
-                    generator: Any = None) -> Tensor:
+                    generator: Generator | Source | None = None) -> Tensor:
     """Normal with variance gain^2 / fan: made for ReLU, which lets half of the signal through, hence gain^2 = 2.
 
     `a` is the slope of a leaky ReLU for negative numbers; `mode` "fan_in" keeps the size of signals forward, "fan_out" that of
@@ -105,13 +108,13 @@ def kaiming_normal_(t: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearit
 
 
 def kaiming_uniform_(t: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
-                     generator: Any = None) -> Tensor:
+                     generator: Generator | Source | None = None) -> Tensor:
     """Uniform with the variance of `kaiming_normal_` (He et al. 2015)."""
     bound = math.sqrt(3) * kaiming_std(t, a, mode, nonlinearity)
     return uniform_(t, -bound, bound, generator=generator)
 
 
-def lecun_normal_(t: Tensor, *, generator: Any = None) -> Tensor:
+def lecun_normal_(t: Tensor, *, generator: Generator | Source | None = None) -> Tensor:
     """Normal with variance 1 / fan_in, which keeps the size of signals through linear layers.
 
     LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
@@ -119,13 +122,13 @@ def lecun_normal_(t: Tensor, *, generator: Any = None) -> Tensor:
     return normal_(t, 0.0, fans(t)[0] ** -0.5, generator=generator)
 
 
-def lecun_uniform_(t: Tensor, *, generator: Any = None) -> Tensor:
+def lecun_uniform_(t: Tensor, *, generator: Generator | Source | None = None) -> Tensor:
     """Uniform with the variance of `lecun_normal_` (LeCun et al. 1998)."""
     bound = math.sqrt(3 / fans(t)[0])
     return uniform_(t, -bound, bound, generator=generator)
 
 
-def orthogonal_(t: Tensor, gain: float = 1.0, *, generator: Any = None) -> Tensor:
+def orthogonal_(t: Tensor, gain: float = 1.0, *, generator: Generator | Source | None = None) -> Tensor:
     """Rows (or columns, whichever are fewer) at right angles and of length `gain`: no direction shrinks or grows.
 
     Drawn evenly from all such matrices. Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning
@@ -133,6 +136,6 @@ def orthogonal_(t: Tensor, gain: float = 1.0, *, generator: Any = None) -> Tenso
     """
     fans(t)
     rows, columns = t.shape[0], math.prod(t.shape[1:])
-    q, r = np.linalg.qr((generator or DEFAULT).normal(size=(max(rows, columns), min(rows, columns))))
+    q, r = np.linalg.qr(source_of(generator).normal(size=(max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diagonal(r))  # makes the factorisation unique, and with it the drawing even
     return filled(t, gain * (q if rows >= columns else q.T).reshape(t.shape))

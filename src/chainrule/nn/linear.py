@@ -6,6 +6,7 @@ from typing import Any
 from chainrule.core.type import Array
 from chainrule.errors import ArgumentError
 from chainrule.ops.contraction import linear
+from chainrule.random import Generator, Source
 
 from . import init
 from .module import Module
@@ -23,7 +24,7 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = "float32",
-                 generator: Any = None) -> None:
+                 generator: Generator | Source | None = None) -> None:
         if in_features < 1 or out_features < 1:
             raise ArgumentError(f"Linear({in_features}, {out_features}): both sizes must be at least 1.")
         self.in_features = in_features

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import ArgumentError, DataError
-
-Generator = np.random.Generator
+from chainrule.random import Generator, Source, source_of
 
 
 class Batch(NamedTuple):
@@ -40,7 +39,7 @@ class Dataset:
         """Two parts, one to train on and one held out, drawn at random: the same ones for the same seed."""
         if not 0 < held_out < 1:
             raise ArgumentError(f"split: held_out is a share between 0 and 1, not {held_out}.")
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = Generator(seed).source.permutation(len(self))
         kept = len(self) - round(held_out * len(self))
         return self.rows(order[:kept]), self.rows(order[kept:])
 
@@ -48,11 +47,11 @@ class Dataset:
         """The rows with these numbers, in this order."""
         return Dataset(self.inputs[indices], self.targets[indices], self.name)
 
-    def batches(self, size: int, *, shuffle: Generator | None = None) -> Iterator[Batch]:
+    def batches(self, size: int, *, shuffle: Generator | Source | None = None) -> Iterator[Batch]:
         """All rows, `size` at a time (the last batch may be smaller), in the order `shuffle` draws; without it, as they are."""
         if size < 1:
             raise ArgumentError(f"batches: a batch has at least 1 example, not {size}.")
-        order = shuffle.permutation(len(self)) if shuffle is not None else np.arange(len(self))
+        order = source_of(shuffle).permutation(len(self)) if shuffle is not None else np.arange(len(self))
         for start in range(0, len(self), size):
             chosen = order[start:start + size]
             yield Batch(self.inputs[chosen], self.targets[chosen])

@@ -20,6 +20,7 @@ from chainrule.nn.module import Module
 from chainrule.optim.adam import Adam
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.sgd import SGD
+from chainrule.random import Generator
 
 from .checkpoint import save_weights, write_json, write_safely
 from .curves import svg
@@ -68,7 +69,7 @@ class Recipe:
         rate = RATES[self.optimizer] if self.rate is None else self.rate
         return Recipe(**{**asdict(self), "init": init, "momentum": momentum, "rate": rate})
 
-    def model(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
+    def model(self, inputs: int, outputs: int, generator: Generator) -> Sequential:
         """The network, its weights drawn as `init` says, its biases 0."""
         sizes = (inputs, *self.layers, outputs)
         parts: list[Module] = []
@@ -94,7 +95,7 @@ class Run:
     model: Sequential
     trainer: Trainer
     history: History
-    generator: np.random.Generator = field(repr=False)
+    generator: Generator = field(repr=False)
 
     def fit(self) -> None:
         """Train as the recipe says. Raises DivergenceError."""
@@ -142,7 +143,7 @@ def prepared(recipe: Recipe, data: Dataset, listeners: Sequence[Listener] = ()) 
     """
     recipe = recipe.complete()
     seen, held_out = data.split(seed=recipe.seed)
-    generator = np.random.default_rng(recipe.seed)
+    generator = Generator(recipe.seed)
     model = recipe.model(data.inputs.shape[1], int(data.targets.max()) + 1, generator)
     history = History()
     trainer = Trainer(model, CrossEntropyLoss(), recipe.made_optimizer(model), [history, FiniteLoss(), *listeners])

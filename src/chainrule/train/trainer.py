@@ -12,9 +12,10 @@ from chainrule.core.type import Array
 from chainrule.errors import DataError
 from chainrule.nn.module import Module
 from chainrule.optim.optimizer import Optimizer
+from chainrule.random import Generator, Source, source_of
 from chainrule.tensor import no_grad
 
-from .data import Dataset, Generator
+from .data import Dataset
 
 Loss = Callable[[Any, Array], Any]
 
@@ -74,14 +75,15 @@ class Trainer:
     stopping: bool = field(default=False, init=False)
 
     def fit(self, data: Dataset, *, held_out: Dataset | None = None, epochs: int = 10, batch: int = 32,
-            generator: Generator | None = None) -> None:
-        """Train on `data`, shuffled by `generator` before each pass; after each, measure the accuracy on `held_out`.
+            generator: Generator | Source | None = None) -> None:
+        """Train on `data`, shuffled before each pass by `generator`, or by cr.random's common one; after each pass, measure the
+        accuracy on `held_out`.
 
         Raises DataError where there is nothing to train on, and what listeners raise.
         """
         if not len(data):
             raise DataError("there are no rows to train on.")
-        generator = generator or np.random.default_rng(0)
+        order = source_of(generator)
         self.stopping = False
         self.tell("begin", self, epochs, data.steps(batch))
         try:
@@ -89,7 +91,7 @@ class Trainer:
             for epoch in range(1, epochs + 1):
                 self.model.train()
                 began, losses = time.perf_counter(), []
-                for x, y in data.batches(batch, shuffle=generator):
+                for x, y in data.batches(batch, shuffle=order):
                     loss = self.step(x, y)
                     number += 1
                     losses.append(loss)
