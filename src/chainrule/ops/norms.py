@@ -27,7 +27,7 @@ def length_slope(y: Array, x: Array, axis: Shape, keepdims: bool, ord: float) ->
     whole = spread(y, x, axis, keepdims)
     nothing = whole == 0
     unit = where(nothing, 0.0, x / where(nothing, 1.0, whole))
-    return unit if ord == 2 else sign(unit) * pow(abs(unit), ord - 1)
+    return unit if ord == 2 else chain(sign(unit), pow(abs(unit), ord - 1))
 
 
 def lengths(rng: Generator) -> list[Sample]:
