@@ -100,6 +100,7 @@ def xlog1py(x: Array, z: Array) -> Array:
 
 
 def times(x: Array, z: Array, logarithm: np.ufunc) -> Array:
+    dtype = np.result_type(x, z, np.float16)  # integers become float64, and a Python number keeps its hands off
     with np.errstate(all="ignore"):
-        product = np.multiply(x, logarithm(z))
+        product = np.multiply(x, logarithm(np.asarray(z, dtype)))
     return np.where(np.equal(x, 0) & ~np.isnan(z), product.dtype.type(0), product)[()]

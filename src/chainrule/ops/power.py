@@ -1,6 +1,7 @@
 """Powers and roots, and the length of a vector with two legs."""
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ def reciprocal(x: Array) -> Array:
 
 
 def slope_in_base(y: Array, a: Array, b: Array) -> Array:
-    """`b a^(b-1)`; where the exponent is a Python number from 1 up, in as few steps as a person would take."""
-    if type(b) in (int, float) and b >= 1:
+    """`b a^(b-1)`; where the exponent is a Python number and `b - 1` is exact, in as few steps as a person would take."""
+    if type(b) in (int, float) and builtins.abs(b) >= 0.5 and (b - 1) + 1 == b:
         return 2 * a if b == 2 else b * pow(a, b - 1)
     return base_slope(a, b)
 
