@@ -73,3 +73,9 @@ def test_a_recurrence_is_a_discounted_sum():
     assert cr.linear_recurrence(0.5, b, reverse=True).tolist() == [2.5, 3.0, 2.0, 4.0]
     with pytest.raises(ShapeError, match="do not broadcast"):
         cr.linear_recurrence(np.ones(4), b[:3])
+
+
+def test_an_option_by_pytorchs_name_is_told_its_name_here():
+    with pytest.raises(TypeError, match=r"max: got an unexpected keyword argument 'dim'. Call it as "
+                                        r"max\(x, axis=None, keepdims=False\). PyTorch's dim= is axis= here."):
+        cr.max(np.ones(3), dim=0)

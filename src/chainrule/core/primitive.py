@@ -1,6 +1,7 @@
 """A primitive is one operation, with everything the engine will ever need to know of it."""
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,11 +64,30 @@ class Primitive:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         if self.prepare is not None:
-            args, params = self.prepare(*args, **params)
+            try:
+                args, params = self.prepare(*args, **params)
+            except TypeError:
+                check_call(self.name, self.prepare, args, params)
+                raise
         return interpreter.current.get(interpreter.ground).apply(self, args, params)
 
     def __repr__(self) -> str:
         return self.name
+
+
+TORCH_NAMES = {"dim": "axis", "keepdim": "keepdims", "unbiased": "correction"}
+
+
+def check_call(name: str, prepare: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> None:
+    """Raise the error for a call that does not fit the operation's signature, and show the signature."""
+    signature = inspect.signature(prepare)
+    try:
+        signature.bind(*args, **params)
+    except TypeError as error:
+        bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+        shown = signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
+        renamed = "".join(f" PyTorch's {old}= is {new}= here." for old, new in TORCH_NAMES.items() if old in params)
+        raise TypeError(f"{name}: {error}. Call it as {name}{shown}.{renamed}") from None
 
 
 class Each:

@@ -142,8 +142,8 @@ def linear(*, transpose: Rule, result: Callable[..., Any], batch: Callable[..., 
 # ---------------------------------------------------------------------------------------- reductions
 def reduced(name: str) -> Callable[..., Any]:
     """The canonical form of a reduction's call: axes sorted and counted from the front."""
-    def prepare(x: Array, axis: Any = None, keepdims: bool = False, **params: Any) -> Any:
-        return (x,), {"axis": normal_axes(name, axis, typeof(x).ndim), "keepdims": bool(keepdims), **params}
+    def prepare(x: Array, axis: Any = None, keepdims: bool = False) -> Any:
+        return (x,), {"axis": normal_axes(name, axis, typeof(x).ndim), "keepdims": bool(keepdims)}
     return prepare
 
 
