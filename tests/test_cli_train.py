@@ -1,4 +1,5 @@
 """`chainrule train`: what people see, what is kept, and what happens when something is wrong."""
+import io
 import json
 import os
 import re
@@ -9,8 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from chainrule.cli.main import main
+from chainrule.train.data import digits
+from chainrule.train.progress import EpochLines, ProgressBar
+from chainrule.train.recipe import Recipe, prepared
 
 SOURCE = str(Path(__file__).parent.parent / "src")
 QUICK = ["train", "digits", "--layers", "16", "--epochs", "2"]
@@ -99,6 +104,15 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     assert "held-out accuracy" in out
     assert json.loads((tmp_path / "metrics.json").read_text())["finished"] is False
     assert (tmp_path / "weights.safetensors").stat().st_size > 1000
+
+
+def test_a_bar_shows_loss_rate_and_speed_and_is_gone_in_the_end():
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100)
+    run = prepared(Recipe(layers=(8,), epochs=2), digits(), [EpochLines(console), ProgressBar(console)])
+    run.fit()
+    shown = text.getvalue()
+    assert re.search(r"loss \S+ rate 0\.005 \S+ steps/s", shown) and shown.endswith("\x1b[2K")
 
 
 def test_help_shows_an_example(capsys):

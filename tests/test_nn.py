@@ -1,5 +1,7 @@
 """Modules: what is found in them, what they save and load, where their numbers start."""
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -126,6 +128,20 @@ def test_frozen_parameters_are_not_trained():
     model[0].requires_grad_(False)
     assert [name for name, _ in model.named_parameters()] == ["2.weight", "2.bias"]
     assert len(model.state_dict()) == 4
+    model.requires_grad_(False).requires_grad_()
+    assert len(list(model.parameters())) == 4
+
+
+def test_thawing_makes_no_parameter_of_a_buffer():
+    model = Residual().requires_grad_(False).requires_grad_()
+    assert not model.seen.requires_grad and model.scale.requires_grad
+
+
+def test_a_copy_is_a_module_of_its_own():
+    model = mlp()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert all(p is not q and p.requires_grad for p, q in zip(twin.parameters(), model.parameters()))
+        np.testing.assert_array_equal(twin(np.ones(4)), model(np.ones(4)))
 
 
 def test_a_module_is_a_function_of_its_parameters_for_every_transform():

@@ -4,6 +4,8 @@ import pytest
 
 import chainrule as cr
 from chainrule import optim
+from chainrule.core.stage import stage
+from chainrule.core.type import typeof
 from chainrule.errors import ArgumentError, GradientError
 
 
@@ -54,6 +56,21 @@ def test_float32_stays_float32_and_values_are_not_changed_in_place(make):
     optimizer.step()
     assert w.dtype == np.float32 and before.tolist() == [1.0, 2.0]
     assert all(v.dtype == np.float32 for s in optimizer.state.values() for v in s.values() if isinstance(v, np.ndarray))
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, momentum=0.9, nesterov=True), optim.Adam, optim.AdamW])
+def test_an_update_is_a_function_that_can_be_differentiated_and_staged(make):
+    optimizer = make([leaf(1.0)])
+    options = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+    p, g = np.array([1.0, -2.0]), np.array([0.5, 0.3])
+
+    def after(lr):
+        return (optimizer.update(p, g, {}, **{**options, "lr": lr})[0] ** 2).sum()
+
+    slope = (after(0.1 + 1e-6) - after(0.1 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(cr.grad(after)(0.1), slope, rtol=1e-6)
+    program = stage(lambda p, g: optimizer.update(p, g, {}, **options)[0], typeof(p), typeof(g))
+    np.testing.assert_allclose(program(p, g), optimizer.update(p, g, {}, **options)[0], rtol=1e-15)
 
 
 def test_groups_have_options_of_their_own():

@@ -29,7 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
     parser.description = ("Train a network of fully connected layers on the 1,797 handwritten digits of UCI that come with "
                           "chainrule; a fifth of them is held out to test it.")
-    parser.epilog = ("example:\n  chainrule train digits --layers 64,32 --activation tanh --optimizer sgd --nesterov\n\n"
+    parser.epilog = ("examples:\n  chainrule train digits --layers 64,32 --activation tanh --optimizer sgd --nesterov\n"
+                     "  chainrule train digits --layers 32,32,32,32,32 --init small     (and with --init he)\n\n"
                      "The output folder then holds curve.svg, metrics.json and weights.safetensors; the same options give\n"
                      "the same weights, bit for bit.")
     add = parser.add_argument

@@ -39,6 +39,7 @@ class Module:
     """
 
     training = True
+    frozen: frozenset[str] = frozenset()  # names of own parameters that are held fixed, to tell them from buffers
 
     def forward(self, *args: Any, **options: Any) -> Any:
         """What the module computes."""
@@ -132,10 +133,13 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Mark all tensors as parameters to be trained, or freeze them: frozen ones are saved but not trained."""
-        for t in self.named_tensors().values():
-            if np.issubdtype(t.dtype, np.floating):
-                t.requires_grad_(requires_grad)
+        """Freeze all parameters (False), so that they are saved but not trained, or train the frozen ones again (True)."""
+        for module in self.modules():
+            own = {name: t for name, t in entries(module) if isinstance(t, Tensor)}
+            chosen = module.frozen if requires_grad else {name for name, t in own.items() if t.requires_grad}
+            for name in chosen:
+                own[name].requires_grad_(requires_grad)
+            module.frozen = frozenset() if requires_grad else module.frozen | chosen
         return self
 
     # ---------------------------------------------------------------- how it is shown
