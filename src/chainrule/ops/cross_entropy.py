@@ -43,8 +43,8 @@ def reduced_loss(losses: Array, divisor: Any, axis: Any = None) -> Array:
 
 
 # ---------------------------------------------------------------------------------------- classes as numbers
-def check_labels(name: str, labels: Array, classes: int, ignore_index: int | None = None) -> Array:
-    """Where labels are outside the classes; an error for the first of them that is not to be ignored."""
+def check_labels(name: str, labels: Array, classes: int, ignore_index: int | None = None) -> None:
+    """An error for the first label that is no class, and is not to be ignored."""
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         wrong = np.argwhere(outside if ignore_index is None else outside & (labels != ignore_index))
@@ -54,7 +54,6 @@ def check_labels(name: str, labels: Array, classes: int, ignore_index: int | Non
             at = f" in row {place}" if place else ""
             raise BoundsError(f"{name}: the label{at} is {labels[tuple(wrong[0])]}, but there are {classes} classes, numbered 0 "
                               f"to {classes - 1}{more}. Number the classes from 0, or give logits for more classes.")
-    return outside
 
 
 def trailing(x: Array) -> Array:
@@ -106,11 +105,11 @@ def softmax_cross_entropy_values(logits: Array, target: Array, ignore_index: int
     if is_float(target.dtype):
         return np.add.reduce(target * (total[..., None] - shifted), axis=-1)
     classes = logits.shape[-1]
-    ignored = check_labels("cross_entropy", target, classes, ignore_index)
+    check_labels("cross_entropy", target, classes, ignore_index)
     rows = shifted.reshape(-1, classes)
     labels = target.reshape(-1) % classes  # those to be ignored must point somewhere
     chosen = rows[np.arange(len(rows)), labels].reshape(target.shape)
-    return (total - chosen) * ~ignored
+    return (total - chosen) * np.not_equal(target, ignore_index)
 
 
 def softmax_cross_entropy_rule(g: Array, y: Array, logits: Array, target: Array, ignore_index: int) -> Array:
@@ -133,6 +132,7 @@ def softmax_cross_entropy_batch(flags: list[bool], *args: Array, ignore_index: i
 def softmax_cross_entropy_samples(rng: Generator) -> list[Sample]:
     logits, shares = rng.normal(size=(3, 4)), rng.uniform(size=(3, 4))
     return [Sample((logits, np.array([0, 3, 1]))), Sample((logits, np.array([0, 7, 1])), {"ignore_index": 7}),
+            Sample((logits, np.array([0, 2, 1])), {"ignore_index": 2}),
             Sample((logits, shares / shares.sum(1, keepdims=True))), Sample((logits[0], shares[0])),
             Sample((logits[0], np.array(2)))]
 
@@ -153,7 +153,10 @@ def softmax_cross_entropy(logits: Array, target: Array, *, ignore_index: int = -
     >>> cr.grad(lambda z: cr.softmax_cross_entropy(z, 0))(np.array([0.0, 0.0]))
     array([-0.5,  0.5])
     """
-    truth = target if is_float(typeof(target).dtype) else indicator(marked(target, typeof(logits).shape[-1]), logits)
+    truth = target
+    if not is_float(typeof(target).dtype):
+        kept = trailing(not_equal(target, ignore_index))
+        truth = indicator(kept & marked(target, typeof(logits).shape[-1]), logits)
     return -sum(truth * log_softmax(logits, axis=-1), axis=-1)
 
 
