@@ -115,9 +115,9 @@ class Record:
     def written(self, x: Any, kind: str, i: int, f: Callable[..., Any]) -> Formula | None:
         """What `f(g, y, *args)` says of an operation's result, in the names of this record; run once for each kind of call."""
         symbolic = [id(a) in self.named for a in x.args]
-        types = {"g": typeof(x.value), "y": typeof(x.value)} if not isinstance(x.value, tuple) else None
-        if types is None:
+        if any(isinstance(v, tuple) for v in (x.value, *x.values)):
             return None
+        types = {"g": typeof(x.value), "y": typeof(x.value)}
         types |= {f"a{k}": typeof(v) for k, (v, s) in enumerate(zip(x.values, symbolic)) if s}
         fixed = tuple(None if s else repr(v) for v, s in zip(x.values, symbolic))
         key = (x.prim, kind, i, tuple(types.items()), fixed, repr(x.params))
@@ -140,7 +140,7 @@ class Record:
         if slope is not None:
             def f(g: Any, y: Any, *args: Any) -> Any:
                 return slope(y, *args, **x.params)
-        elif not isinstance(x.value, tuple) and shape_of(x.value) == ():
+        elif not any(isinstance(v, tuple) for v in (x.value, *x.values)) and shape_of(x.value) == ():
             def f(g: Any, y: Any, *args: Any) -> Any:
                 return rule(np.ones((), x.value.dtype), y, *args, **x.params)
         else:

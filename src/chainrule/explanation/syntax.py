@@ -55,12 +55,15 @@ def parsed(source: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on odd literals; what is odd is refused below anyway
-            return ast.parse(text)
+            tree = ast.parse(text)
     except SyntaxError as error:
         where = f" (column {error.offset})" if error.offset else ""
         raise ExpressionError(f"this is not a formula{where}: {error.msg}.") from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("this is not a formula, or it is nested too deep.") from None
+    if not tree.body:
+        raise ExpressionError("the expression is only a comment.")
+    return tree
 
 
 def finite(x: Any) -> Any:
