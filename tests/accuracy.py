@@ -19,7 +19,7 @@ DTYPES = (np.float32, np.float64)
 
 SECOND = "a second derivative: it is made of first ones, which may overflow, underflow or cancel before it does"
 DENORMAL = "where the exponential is denormal and so has few digits, it is multiplied by x"
-TANH_FORM = "with approximate='tanh' a cubic is rounded, and then in an exponent; the exact form keeps the bar"
+TANH_FORM = "with approximate='tanh' a cubic is rounded, and then in an exponent; the exact form is off only where it is denormal"
 EXCEPTIONS: dict[tuple[str, int | str], tuple[float, str]] = {
     ("divide", 1): (4e7, "the quotient of a denormal number by one below 1 has few digits, and is divided again"),
     ("base_slope", 0): (inf, SECOND), ("base_slope", 1): (inf, SECOND),

@@ -139,10 +139,11 @@ def batched_equals_a_loop(prim: Primitive, sample: Sample) -> None:
 def tangent_is_the_transpose_of_backward(prim: Primitive, sample: Sample) -> None:
     args, params = canonical(prim, sample)
     y = prim(*args, **params)
-    for i, (x, rule) in enumerate(zip(args, rules_of(prim, len(args)))):
-        if rule is None or x is None or not is_float(typeof(x).dtype):
-            continue
-        tangents = [direction(np.asarray(x)) if j == i else None for j in range(len(args))]
+    moved = [rule is not None and x is not None and is_float(typeof(x).dtype) for x, rule in zip(args, rules_of(prim, len(args)))]
+    alone = [[i] for i, moves in enumerate(moved) if moves]
+    together = [i for i, moves in enumerate(moved) if moves]
+    for chosen in [*alone, together] if together else []:
+        tangents = [direction(np.asarray(x)) if j in chosen else None for j, x in enumerate(args)]
         for a, b in zip(parts(prim.tangent(tangents, y, *args, **params)),
                         parts(pushforward(prim.backward)(tangents, y, *args, **params))):
             close(a, b, rtol=1e-10, atol=1e-12)
@@ -151,6 +152,9 @@ def tangent_is_the_transpose_of_backward(prim: Primitive, sample: Sample) -> Non
 def float32_stays_float32(prim: Primitive, sample: Sample) -> None:
     args, params = canonical(prim, sample)
     args = tuple(np.float32(a) if a is not None and is_float(typeof(a).dtype) else a for a in args)
+    said = prim.result(*(None if a is None else typeof(a) for a in args), **params)
+    for t, y in zip(said if isinstance(said, list) else [said], parts(prim(*args, **params))):
+        assert t[:2] == typeof(y)[:2], f"the type rule says {t}, the value is {typeof(y)}"
     for i, (x, rule) in enumerate(zip(args, rules_of(prim, len(args)))):
         if rule is None or x is None or not is_float(typeof(x).dtype):
             continue
@@ -163,6 +167,20 @@ def float32_stays_float32(prim: Primitive, sample: Sample) -> None:
                     assert found[box].dtype == np.float32, f"float32 argument {i} got a {typeof(found[box])} gradient"
         if prim.name != "cast":
             assert all(typeof(y).dtype != np.float64 for y in out), "a float64 came out of float32"
+
+
+def hurried_rules_are_the_rules(prim: Primitive, sample: Sample) -> None:
+    if prim.hurried is None:
+        return
+    args, params = canonical(prim, sample)
+    for dtype in (np.float64, np.float32):
+        given = tuple(np.asarray(a).astype(dtype) if is_float(typeof(a).dtype) else np.asarray(a) for a in args)
+        y = prim(*given, **params)
+        g = np.random.default_rng(4).normal(size=y.shape).astype(dtype)
+        for short, rule in zip(prim.hurried, rules_of(prim, len(args))):
+            careful, hurried = rule(g, y, *given, **params), short(g, y, given)
+            assert typeof(hurried)[:2] == typeof(careful)[:2], f"the hurried rule gives {typeof(hurried)}"
+            close(hurried, careful, rtol=1e-6 if dtype is np.float32 else 1e-12)
 
 
 def a_gate_equals_its_body(prim: Primitive, sample: Sample) -> None:
@@ -181,5 +199,5 @@ def a_gate_equals_its_body(prim: Primitive, sample: Sample) -> None:
 LAWS = (
     result_type_agrees_with_the_value, forward_mode_agrees_with_differences, reverse_mode_is_the_adjoint_of_forward_mode,
     second_derivative_three_ways, staged_equals_eager, batched_equals_a_loop, tangent_is_the_transpose_of_backward,
-    float32_stays_float32, a_gate_equals_its_body,
+    float32_stays_float32, hurried_rules_are_the_rules, a_gate_equals_its_body,
 )

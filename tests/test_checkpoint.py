@@ -64,7 +64,7 @@ def test_only_inputs_are_kept_and_the_rest_is_computed_once_more():
     assert x.grad.item() == z.grad.item()
 
 
-def test_trees_options_several_outputs_and_values_passed_through():
+def test_trees_and_several_outputs():
     def f(tree, *, scale):
         y = tree["x"] * scale
         return {"sum": cr.sum(y), "y": [y, tree["x"]], "count": 7, "sign": cr.sum(y) > 0}

@@ -144,6 +144,21 @@ def test_segments():
     np.testing.assert_array_equal(cr.grad(lambda d: cr.segment_mean(d, ids).sum())(data), [[0.5, 0.5], [1, 1], [0.5, 0.5]])
 
 
+def test_a_loop_over_the_rows_of_an_array_sweeps_in_linear_time():
+    rows = np.random.default_rng(6).normal(size=(4000, 500))  # as whole arrays, the rows' gradients would be 64 GB
+
+    def f(rows):
+        return sum(((row * row).sum() for row in rows), 0.0) + (rows[::2] * 1.0).sum() + rows.sum()
+    t = cr.tensor(rows, requires_grad=True)
+    f(t).backward()
+    expected = 2 * rows + 1
+    expected[::2] += 1
+    np.testing.assert_allclose(t.grad.numpy(), expected)
+    small = rows[:3, :2]
+    np.testing.assert_allclose(cr.grad(f)(small), expected[:3, :2])
+    np.testing.assert_allclose(cr.grad(lambda x: cr.grad(f)(x).sum())(small), np.full((3, 2), 2.0))
+
+
 def test_rows_gathered_many_times_add_up_as_one_by_one():
     table, ids = np.random.default_rng(3).normal(size=(50, 7)), np.random.default_rng(4).integers(-50, 50, (9, 30))
     weights = np.random.default_rng(5).normal(size=(9, 30, 7))

@@ -28,10 +28,9 @@ def made(array: Array, device: Any = None) -> Tensor:
 
 def dtype_for(*numbers: Any, dtype: Any = None) -> np.dtype[Any]:
     """The dtype asked for, or the default of what the numbers are: float32 for Python floats, int64 for integers."""
-    if dtype is not None:
-        return np.dtype(dtype)
-    found: np.dtype[Any] = np.result_type(*(typeof(n).dtype for n in numbers))
-    return FLOAT if found == np.float64 and all(typeof(n).weak for n in numbers) else found
+    found: np.dtype[Any] = np.result_type(*(typeof(n).dtype for n in numbers)) if dtype is None else np.dtype(dtype)
+    weak = dtype is None and all(typeof(n).weak for n in numbers)
+    return FLOAT if weak and found.kind == "f" else found
 
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Tensor:

@@ -36,10 +36,11 @@ def note_copy(kind: str, source: Any) -> None:
 
 
 def told(cuts: Iterable[Cut], leads_to: Callable[[Recorded], bool] = lambda source: False) -> str:
-    """The cuts as a sentence; where some are known to lead to the value asked for, only those."""
-    found = list(cuts)
-    sure = [c for c in found if (source := c.source()) is not None and leads_to(source)]
-    lines = list(dict.fromkeys(map(str, sure or found)))
+    """The cuts as a sentence: those known to lead to the value asked for; else those whose source is gone, which may have."""
+    found = [(c, c.source()) for c in cuts]
+    sure = [c for c, source in found if source is not None and leads_to(source)]
+    gone = [c for c, source in found if source is None]
+    lines = list(dict.fromkeys(map(str, sure or gone or [c for c, _ in found])))
     if not lines:
         return ""
     more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""

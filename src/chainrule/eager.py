@@ -14,7 +14,7 @@ from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded, Reverse, serials
 from chainrule.core.source import OWN
 from chainrule.core.type import Array, typeof
-from chainrule.errors import PrecisionWarning
+from chainrule.errors import DTypeError, PrecisionWarning
 from chainrule.ops.broadcasting import stop_gradient
 
 from .cuts import Cut, copies, cut
@@ -68,15 +68,15 @@ class Eager(Reverse):
         except Exception:
             out = NUMPY.apply(prim, values, params)  # the same again, which says better what is wrong
         if any(a is not None for a in sources):
+            if type(out) is not tuple and out.dtype is FLOAT64:
+                warn_if_mixed(prim, args)
             return self.outputs(self.box(out, prim, args, sources, values, params))
         return constants(out, prim.name, args) if any(type(a) is Tensor for a in args) else out
 
     def unary(self, prim: Primitive, a: Array, params: dict[str, Any]) -> Array:
         """Apply an operation of one array to which gradients can flow."""
         if type(a) is not Tensor:
-            if isinstance(a, Box):
-                raise escaped(a, prim.name)
-            return NUMPY.apply(prim, (a,), params)
+            return NUMPY.apply(prim, (number(a, prim.name),), params)
         u = a.value
         try:
             out = prim.forward(u, **params) if params else prim.forward(u)
@@ -95,14 +95,14 @@ class Eager(Reverse):
             u = a.value
             if a.owner is self:
                 p = a
-        elif isinstance(a, Box):
-            raise escaped(a, prim.name)
+        elif isinstance(a, REFUSED):
+            number(a, prim.name)
         if type(b) is Tensor:
             v = b.value
             if b.owner is self:
                 q = b
-        elif isinstance(b, Box):
-            raise escaped(b, prim.name)
+        elif isinstance(b, REFUSED):
+            number(b, prim.name)
         try:
             out = prim.forward(u, v, **params) if params else prim.forward(u, v)
         except Exception:
@@ -135,6 +135,7 @@ class Eager(Reverse):
 
 
 new = object.__new__
+REFUSED = (Box, list, tuple)  # boxes of other interpreters always, sequences if they hold tensors
 EAGER = Eager(NUMPY)
 settle(EAGER)
 
@@ -155,11 +156,14 @@ class Unrecorded(Interpreter):
 
 
 def number(a: Array, where: str) -> Array:
-    """The array in a tensor; a box of a transform that is not at work is refused."""
+    """The array in a tensor; a box of a transform that is not at work is refused, and so is a list of values."""
     if type(a) is Tensor:
         return a.value
     if isinstance(a, Box):
         raise escaped(a, where)
+    if isinstance(a, list | tuple) and any(isinstance(x, Box) for x in a):
+        raise DTypeError(f"{where}: an argument is a {type(a).__name__} of values, and reading their numbers would cut the "
+                         "graph. Join them to one array with cr.stack.")
     return a
 
 
@@ -198,12 +202,12 @@ def warn_if_mixed(prim: Primitive, args: tuple[Array, ...]) -> None:
     other = next((a for a in args if typeof(a).dtype is FLOAT64 and not typeof(a).weak), None)
     if parameter is not None and other is not None:
         name = other.label if type(other) is Tensor else f"an array of {typeof(other)}"
-        frame, level = sys._getframe(2), 3
+        frame, level = sys._getframe(1), 2
         while frame.f_back is not None and frame.f_code.co_filename in OWN:
             frame, level = frame.f_back, level + 1
         warnings.warn(f"{prim.name}: float64 data ({name}) meets the float32 parameter {parameter.label}: the result and all "
                       "that follows is float64. Give the data as .astype('float32'), or the parameter dtype=cr.float64.",
-                      PrecisionWarning, stacklevel=level - 1)
+                      PrecisionWarning, stacklevel=level)
 
 
 def note_copy(kind: str, t: Any) -> None:

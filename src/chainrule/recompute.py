@@ -57,7 +57,7 @@ class Watch(Interpreter):
             mine = self.owns(known) or self.tape.owns(known)
             followed = followed or (mine and rule is not None)
             value = known.value if mine else known
-            values.append(eager.plain(value) if self.parent is NUMPY else value)
+            values.append(eager.number(value, prim.name) if self.parent is NUMPY else value)
         out = self.parent.apply(prim, tuple(values), params)
         if not followed:
             return out

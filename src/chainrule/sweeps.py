@@ -26,8 +26,8 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
     if root.owner is not EAGER:
         origin = f" was computed by {root.cut.kind}" if root.cut else " depends on no tensor that requires a gradient"
         raise NoPathError(f"backward: {root.label}{origin}, so there is nothing to sweep back to."
-                          f"{told([root.cut] if root.cut else copies)} Make the leaves with requires_grad=True, and keep "
-                          "the computation in chainrule operations.")
+                          f"{told([root.cut] if root.cut else reversed(copies))} Make the leaves with requires_grad=True, and "
+                          "keep the computation in chainrule operations.")
     seed = seed_of(root, gradient, create_graph=create_graph)
     asked = None if inputs is None else frozenset(inputs if isinstance(inputs, list | tuple) else [inputs])
     wanted = asked if asked is not None else frozenset(retained.values()) if retained else frozenset()
@@ -62,7 +62,7 @@ def no_path(root: Any, t: Any) -> NoPathError:
     history = EAGER.history(root)
     cuts = [a.cut for x in history for a in x.args if getattr(a, "cut", None)]
     return NoPathError(f"backward: no path leads from {root.label} back to {t.label}."
-                       f"{told([*cuts, *copies], lambda source: t in set(EAGER.history(source)))}"
+                       f"{told([*cuts, *reversed(copies)], lambda source: t in set(EAGER.history(source)))}"
                        " Use the value in chainrule operations on the way to the loss, or leave it out of `inputs`.")
 
 

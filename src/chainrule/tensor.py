@@ -87,7 +87,7 @@ class Tensor(Recorded):
     def data(self) -> Tensor:
         """The same values without the history. On a leaf, assigning gives it new values of the same shape and dtype;
         what was computed from the old ones keeps them."""
-        return cast(Tensor, eager.constant(self.value))
+        return cast(Tensor, eager.detached(self, "data"))
 
     @data.setter
     def data(self, value: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DTypeError, EscapedError, ShapeError
+from chainrule.errors import ChainruleError, EscapedError, ShapeError
 
 from .type import Array, Shape, Type, typeof
 
@@ -140,10 +140,6 @@ def failure(prim: Any, args: tuple[Array, ...], params: dict[str, Any], error: E
     for a in args:
         if isinstance(a, Box):
             return escaped(a, prim.name)
-    for a in args:
-        if isinstance(a, list | tuple) and any(isinstance(x, Box) for x in a):
-            return DTypeError(f"{prim.name}: an argument is a {type(a).__name__} of values. Join them with cr.stack, "
-                              "or map over them with a loop.")
     types = [typeof(a) for a in args if a is not None]
     try:
         prim.result(*(None if a is None else typeof(a) for a in args), **params)

@@ -82,6 +82,36 @@ class Parts:
         return tuple(self.entries[i] if i in self.entries else np.zeros(*typeof(o)[:2]) for i, o in enumerate(outputs))
 
 
+class Pieces:
+    """The gradient of an array in pieces, each with the key of its place: put together once, when all have arrived.
+
+    A loop over the rows of an array would else add as many whole arrays, all zeros but for one row.
+    """
+
+    __array_ufunc__ = None  # `array + pieces` asks the pieces
+
+    def __init__(self, key: Any, piece: Array) -> None:
+        self.waiting = [(key, piece)]
+
+    def __add__(self, other: Array) -> Pieces:
+        self.waiting += other.waiting if type(other) is Pieces else [(Ellipsis, other)]
+        return self
+
+    __radd__ = __add__
+
+    def filled(self, value: Array) -> Array:
+        """One array of the shape and dtype of `value`, zero where nothing arrived."""
+        whole: Array = np.zeros(*typeof(value)[:2])
+        for key, piece in self.waiting:
+            if not isinstance(piece, Box):
+                whole[key] += piece
+        for _, piece in self.waiting:
+            if isinstance(piece, Box):
+                whole = whole + piece
+        return whole
+
+
+PARTIAL = (Parts, Pieces)
 pick = Primitive(
     "pick", forward=lambda whole, index: whole[index], result=lambda whole, index: whole[index],
     backward=(lambda g, y, whole, index: Parts({index: g}),), tangent=lambda t, y, whole, index: t[0][index],
@@ -155,13 +185,15 @@ class Reverse(Interpreter):
         with under(self if create_graph else rules_under or self.parent), np.errstate(all="ignore"):
             for x in order or self.history(root):
                 prim = x.prim
-                if x.hooks and x in gradients:
+                if x not in gradients:
+                    continue
+                if type(gradients[x]) in PARTIAL:
+                    gradients[x] = gradients[x].filled(x.value)
+                if x.hooks:
                     gradients[x] = hooked(x, gradients[x])
-                if prim is None or x not in gradients:
+                if prim is None:
                     continue
                 g = gradients[x] if wanted is None or x in wanted else gradients.pop(x)
-                if type(g) is Parts:
-                    g = g.filled(x.value)
                 y, values = x.value, x.values
                 if create_graph:
                     y, values = self.outputs(x), x.args

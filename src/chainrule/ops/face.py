@@ -114,7 +114,7 @@ class Face(Box):
     def __rshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(self, other)
     def __rrshift__(self, other: Array) -> Array: return comparison.bitwise_right_shift(other, self)
     def __getitem__(self, index: Any) -> Array: return indexing.getitem(self, index)
-    def __setitem__(self, index: Any, value: Any) -> None: raise indexing.assignment(self, index, value)
+    def __setitem__(self, index: Any, value: Any) -> None: raise updates.assignment(self, index, value)
 
     # ---------------------------------------------------------------- as a Python number or sequence
     def __bool__(self) -> bool: return bool(self.concrete("`if`, `while`, `and`, `or` or bool()"))

@@ -77,7 +77,11 @@ def options_of(forward: Callable[..., Any]) -> Callable[..., Any] | None:
         p if p.kind is not p.KEYWORD_ONLY else p.replace(kind=kinds.POSITIONAL_OR_KEYWORD) for p in parameters])
     n = len(lenient.parameters) - len(options)
 
+    names = {o.name for o in options}
+
     def prepare(*args: Any, **params: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if len(args) == n and params.keys() == names:
+            return args, params
         bound = lenient.bind(*args, **params)
         bound.apply_defaults()
         values = list(bound.arguments.values())

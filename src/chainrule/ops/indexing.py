@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.interpreter import concrete
+from chainrule.core import interpreter
+from chainrule.core.interpreter import NUMPY, Box, concrete, now
 from chainrule.core.primitive import Generator, Rule, Sample
-from chainrule.core.source import user_line
+from chainrule.core.reverse import Pieces, optimistic
 from chainrule.core.type import Array, Shape, Type, broadcast, typeof
-from chainrule.errors import BoundsError, DTypeError, ImmutableError, ShapeError
+from chainrule.errors import BoundsError, DTypeError, ShapeError
 
 from .broadcasting import broadcast_to, reshape, unbroadcast
 from .families import Samples, arrays, linear, primitive, several
-from .movement import moveaxis
+from .movement import moveaxis, permute_dims
 
 Key = tuple[Any, ...]  # of ints, slices, None and Ellipsis
 WHOLE = slice(None)
@@ -40,8 +41,14 @@ def spelled(entry: Any) -> str:
     return ":".join("" if b is None else str(b) for b in bounds)
 
 
+def placed(g: Array, x: Array, key: Key) -> Array:
+    """The gradient of an array from that of a part: zeros elsewhere; in a sweep over plain arrays they are left for later."""
+    late = optimistic.get() and not isinstance(g, Box) and now() in (NUMPY, interpreter.ground)
+    return Pieces(key, g) if late else embed(g, shape=typeof(x).shape, key=key)
+
+
 @linear(
-    transpose=lambda g, x, key: embed(g, shape=typeof(x).shape, key=key),
+    transpose=placed, prepare=lambda x, key: ((x,), {"key": key}),
     result=part_type, batch=lambda t, key: {"key": (WHOLE, *key)}, tex="{0}[{key}]",
     samples=several(arrays((3, 4), key=(1,)), arrays((3, 4), key=(slice(None, None, -2), None, -1)),
                     arrays((2, 3, 4), key=(Ellipsis, slice(1, 3))), arrays((), key=(None,))))
@@ -208,12 +215,11 @@ def add_rows(x: Array, v: Array, indices: tuple[Array, ...]) -> None:
 
 
 # ---------------------------------------------------------------------------------------- both at once: x[...]
+STATIC = frozenset({int, slice, type(None), type(Ellipsis), np.int64, np.int32, np.intp})
+
+
 def is_static(entry: Any) -> bool:
-    return entry is None or entry is Ellipsis or isinstance(entry, slice) or is_whole_number(entry)
-
-
-def is_whole_number(entry: Any) -> bool:
-    return isinstance(entry, int | np.integer) and not isinstance(entry, bool)
+    return type(entry) in STATIC
 
 
 def without_masks(t: Type, entries: Key) -> Key:
@@ -243,15 +249,6 @@ def expanded(t: Type, entries: Key) -> Key:
     return (*entries[:at], *[WHOLE] * (t.ndim - used), *entries[at + 1:])
 
 
-def assignment(x: Array, index: Any, value: Any) -> ImmutableError:
-    """The error for `x[index] = value`, with what to write instead."""
-    name = getattr(x, "name", None) or "x"
-    shown = ", ".join(map(spelled, index if isinstance(index, tuple) else (index,)))
-    new = repr(value) if isinstance(value, int | float) else "values"
-    return ImmutableError(f"{user_line()}: {name}[{shown}] = {new}: values do not change, because gradients are computed from "
-                          f"them later. Make a new one: {name} = {name}.at[{shown}].set({new}).")
-
-
 def getitem(x: Array, index: Any, /) -> Array:
     """What `x[index]` means: integers, slices, None and Ellipsis pick a part; arrays of integers pick elements; a boolean
     array picks where it is true. As in NumPy, the axes made by index arrays stand where they stood, or in front if
@@ -264,9 +261,11 @@ def getitem(x: Array, index: Any, /) -> Array:
     array([1., 0., 2.])
     """
     entries = index if type(index) is tuple else (index,)
-    if all(map(is_static, entries)):
+    if STATIC.issuperset(map(type, entries)):
         return part(x, key=entries)
     t = typeof(x)
+    if type(index) is np.ndarray and index.dtype.kind == "i" and t.ndim:
+        return get_at(x, index)
     if t.ndim == 0 and len(entries) == 1 and typeof(entries[0]).ndim == 0 and typeof(entries[0]).dtype == np.bool_:
         return getitem(reshape(x, (1,)), reshape(entries[0], (1,)))
     return picked(x, expanded(t, without_masks(t, entries)))
@@ -279,8 +278,12 @@ def picked(x: Array, entries: Key) -> Array:
     if any(e is not WHOLE for e in slices):
         x = part(x, key=slices)
     axes = [k for k, array in enumerate(is_array) if array]
-    indices = [e for e in entries if not (e is None or isinstance(e, slice))]
-    out = get_at(moveaxis(x, axes, list(range(len(axes)))), *indices)
-    rank = typeof(out).ndim - (typeof(x).ndim - len(axes))
-    together = axes[-1] - axes[0] == len(axes) - 1
-    return moveaxis(out, list(range(rank)), list(range(axes[0], axes[0] + rank))) if together and axes[0] and rank else out
+    others = [k for k, array in enumerate(is_array) if not array]
+    first = axes[0]
+    if axes[-1] >= len(axes):
+        x = permute_dims(x, axes=(*axes, *others))
+    out = get_at(x, *(entries[k] for k in axes))
+    if axes[-1] - first >= len(axes) or not first:
+        return out
+    rank, ndim = typeof(out).ndim - len(others), typeof(out).ndim
+    return permute_dims(out, axes=(*range(rank, rank + first), *range(rank), *range(rank + first, ndim)))

@@ -13,6 +13,12 @@ from .broadcasting import broadcast_to, like
 from .families import arrays, linear, primitive
 
 
+def permute_prepare(x: Array, axes: Any) -> Any:
+    if type(axes) is tuple and axes and type(axes[0]) is int and min(axes) >= 0:
+        return (x,), {"axes": axes}
+    return (x,), {"axes": tuple(normal_axis("permute_dims", a, typeof(x).ndim) for a in axes)}
+
+
 def permute_type(t: Type, axes: Shape) -> Type:
     if sorted(axes) != list(range(t.ndim)):
         raise ShapeError(f"permute_dims: axes {axes} must name each of the {t.ndim} axes of {t} once.")
@@ -22,7 +28,7 @@ def permute_type(t: Type, axes: Shape) -> Type:
 @linear(
     transpose=lambda g, x, axes: permute_dims(g, axes=tuple(int(i) for i in np.argsort(axes))),
     result=permute_type, batch=lambda t, axes: {"axes": (0, *(i + 1 for i in axes))},
-    prepare=lambda x, axes: ((x,), {"axes": tuple(normal_axis("permute_dims", a, typeof(x).ndim) for a in axes)}),
+    prepare=permute_prepare,
     samples=arrays((2, 3, 4), axes=(2, 0, 1)), tex="{0}^T")
 def permute_dims(x: Array, *, axes: Shape) -> Array:
     """The array with its axes in another order."""

@@ -28,11 +28,13 @@ def check_filled(name: str, t: Type, axis: Shape) -> None:
 
 
 def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: str | None = None,
-              prepare: Callable[..., Any] | None = None, body: Callable[..., Any] | None = None) -> Declaration:
+              prepare: Callable[..., Any] | None = None, body: Callable[..., Any] | None = None,
+              native: Callable[..., Any] | None = None) -> Declaration:
     """An operation that folds the axes `axis` into one number.
 
     `slope(y, x, axis, **options)` is its local derivative in each element of `x`, where `y` is the result with its axes back;
-    None where nothing flows. `empty` says whether nothing at all can be folded. `body` opens it into smaller operations.
+    None where nothing flows. `empty` says whether nothing at all can be folded. `body` opens it into smaller operations;
+    `native` is NumPy's own function, where it does exactly this.
     """
     def back(g: Array, y: Array, x: Array, axis: Shape, keepdims: bool, **options: Any) -> Array:
         assert slope is not None
@@ -46,10 +48,10 @@ def reduction(slope: Rule | None, *, samples: Samples, empty: bool = True, tex: 
         def result(t: Type, axis: Shape, keepdims: bool, **options: Any) -> Type:
             if not empty:
                 check_filled(forward.__name__, t, axis)
-            return Type(reduced_shape(t.shape, axis, keepdims), reduced_dtype(forward, t.dtype))
+            return Type(reduced_shape(t.shape, axis, keepdims), reduced_dtype(native or forward, t.dtype))
         prim = primitive(
             backward=(back if slope else None,), tangent=tangent, result=result, samples=samples, tex=tex, body=body,
-            batch=lambda flags, x, axis, **options: prim(x, axis=past_batch(axis), **options),
+            native=native, batch=lambda flags, x, axis, **options: prim(x, axis=past_batch(axis), **options),
             prepare=prepare or reduced(forward.__name__))(forward)
         return prim
     return declare
@@ -76,16 +78,16 @@ def shared(chosen: Array, y: Array, axis: Shape) -> Array:
     return mask / sum(mask, axis=axis, keepdims=True)
 
 
-@reduction(lambda y, x, axis: shared(logical_not(less(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\max {0}")
+@reduction(lambda y, x, axis: shared(logical_not(less(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\max {0}",
+           native=np.maximum.reduce)
 def max(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The greatest element along `axis`, NaN if one of them is; equal ones share the gradient."""
-    return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(lambda y, x, axis: shared(logical_not(greater(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\min {0}")
+@reduction(lambda y, x, axis: shared(logical_not(greater(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\min {0}",
+           native=np.minimum.reduce)
 def min(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The least element along `axis`, NaN if one of them is; equal ones share the gradient."""
-    return np.min(x, axis=axis, keepdims=keepdims)
 
 
 # ---------------------------------------------------------------------------------------- products
@@ -124,10 +126,10 @@ def prod_prepare(x: Array, axis: Any = None, dtype: Any = None, keepdims: bool =
     return reduced("prod")(x if dtype is None else astype(x, dtype), axis, keepdims)
 
 
-@reduction(product_of_others, samples=several(EVERY_OPTION, zeros_too), prepare=prod_prepare, tex=r"\prod {0}")
+@reduction(product_of_others, samples=several(EVERY_OPTION, zeros_too), prepare=prod_prepare, tex=r"\prod {0}",
+           native=np.multiply.reduce)
 def prod(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The product along `axis`; the gradient never divides, so it is exact where elements are zero, at every order."""
-    return np.prod(x, axis=axis, keepdims=keepdims)
 
 
 # ---------------------------------------------------------------------------------------- exponentials
@@ -160,16 +162,14 @@ def logsumexp(x: Array, *, axis: Shape, keepdims: bool) -> Array:
 
 
 # ---------------------------------------------------------------------------------------- questions
-@reduction(None, samples=EVERY_OPTION)
+@reduction(None, samples=EVERY_OPTION, native=np.logical_and.reduce)
 def all(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """Whether all elements along `axis` are true, that is, not zero."""
-    return np.all(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(None, samples=EVERY_OPTION)
+@reduction(None, samples=EVERY_OPTION, native=np.logical_or.reduce)
 def any(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """Whether at least one element along `axis` is true, that is, not zero."""
-    return np.any(x, axis=axis, keepdims=keepdims)
 
 
 @reduction(None, samples=EVERY_OPTION)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.interpreter import concrete
+from chainrule.core.source import user_line
 from chainrule.core.type import Array, Type, broadcast, typeof
-from chainrule.errors import ShapeError
+from chainrule.errors import ImmutableError, ShapeError
 
 from .broadcasting import broadcast_to, reshape, unbroadcast
 from .choice import maximum, minimum, where
@@ -28,6 +29,7 @@ from .indexing import (
     padded,
     part,
     part_type,
+    spelled,
     updated_batch,
     updated_type,
     without_masks,
@@ -220,6 +222,15 @@ def multiply_at(x: Array, v: Array, *indices: Array) -> Array:
         turn = np.flatnonzero(rounds == k)
         rows = set_at(rows, get_at(rows, flat[turn]) * get_at(factors, turn), flat[turn])
     return reshape(rows, t.shape)
+
+
+def assignment(x: Array, index: Any, value: Any) -> ImmutableError:
+    """The error for `x[index] = value`, with what to write instead."""
+    name = getattr(x, "name", None) or "x"
+    shown = ", ".join(map(spelled, index if isinstance(index, tuple) else (index,)))
+    new = repr(value) if isinstance(value, int | float) else "values"
+    return ImmutableError(f"{user_line()}: {name}[{shown}] = {new}: values do not change, because gradients are computed from "
+                          f"them later. Make a new one: {name} = {name}.at[{shown}].set({new}).")
 
 
 def masked_fill(x: Array, mask: Array, value: Array) -> Array:
