@@ -4,6 +4,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.matmul import chain_matmul
 
 close = np.testing.assert_allclose
 
@@ -94,3 +95,36 @@ def test_linear_is_a_matrix_product_and_a_bias():
         cr.linear(x, w.T, b)
     with pytest.raises(ShapeError, match=r"give shape \(5,\)"):
         cr.linear(x, w, b[:4])
+
+
+NOT_NUMBERS = np.array([[np.nan, 1.0], [np.inf, 2.0], [3.0, 4.0]])
+LAST = np.array([[False], [False], [True]])
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("product", [
+    lambda x, w: x @ w, lambda x, w: cr.linear(x, w.mT), lambda x, w: cr.linear(x, w.mT, np.ones(2)),
+    lambda x, w: cr.einsum("ij,jk->ik", x, w), lambda x, w: cr.tensordot(x, w, 1), lambda x, w: cr.stack([r @ w for r in x]),
+    lambda x, w: cr.vecdot(x[:, None], w.mT),
+    lambda x, w: cr.conv1d(x[:, :, None], w.mT[:, :, None])[..., 0],
+], ids=["matmul", "linear", "with bias", "einsum", "tensordot", "vectors", "vecdot", "convolution"])
+def test_data_that_are_masked_out_leave_clean_gradients_whatever_they_hold(product):
+    w = np.array([[1.0, 2.0], [3.0, -4.0]])
+
+    def loss(w):
+        return cr.sum(cr.where(LAST, product(NOT_NUMBERS, w), 0.0))
+    t = cr.tensor(w, requires_grad=True)
+    loss(t).backward()
+    for g in (cr.grad(loss)(w), t.grad.numpy(), cr.vmap(cr.grad(loss))(np.stack([w, w]))[1]):
+        assert g.tolist() == [[3.0, 3.0], [4.0, 4.0]]
+    v = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert cr.jvp(loss, w, v)[1] == 7.0
+
+
+def test_zero_wins_over_infinity_term_by_term():
+    a = np.array([[np.inf, 0, 1], [np.inf, 1, 0], [np.nan, 0, 0], [np.inf, -1, 2]])
+    b = np.array([[0, 1, 0, 2], [np.inf, 0, 1, np.inf], [5, -1, np.nan, 3]])
+    with np.errstate(all="ignore"):
+        terms = np.where((a[:, :, None] == 0) | (b == 0), 0, a[:, :, None] * b)
+        expected = terms.sum(1)
+        np.testing.assert_array_equal(chain_matmul(a, b), expected)

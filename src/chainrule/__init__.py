@@ -105,7 +105,7 @@ from .ops.comparison import (
     not_equal,
     signbit,
 )
-from .ops.contraction import dot, inner, kron, linear, matmul, outer, tensordot, vecdot
+from .ops.contraction import dot, inner, kron, linear, outer, tensordot, vecdot
 from .ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
 from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
@@ -135,6 +135,7 @@ from .ops.loss import (
     smooth_l1_loss,
     squared_error,
 )
+from .ops.matmul import matmul
 from .ops.movement import matrix_transpose, moveaxis, permute_dims, stack, swapaxes
 from .ops.normalization import (
     batch_norm,

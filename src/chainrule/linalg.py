@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from .core.type import Array
 from .ops import factorizations, systems
-from .ops.contraction import cross, matmul, outer, tensordot, vecdot
+from .ops.contraction import cross, outer, tensordot, vecdot
 from .ops.diagonals import diagonal, trace
 from .ops.factorizations import eigvalsh, svdvals
+from .ops.matmul import matmul
 from .ops.movement import matrix_transpose
 from .ops.norms import matrix_norm, vector_norm
 from .ops.systems import det, inv, matrix_power, matrix_rank, pinv, solve

@@ -62,12 +62,12 @@ from .comparison import (
     not_equal,
     signbit,
 )
-from .contraction import last_cross, linear, matmul, vecdot
+from .contraction import last_cross, linear, vecdot
 from .convolution import convolution, kernel_convolution, transposed_convolution
 from .cross_entropy import one_hot, softmax_cross_entropy
 from .cumulative import cumprod, cumsum, linear_recurrence, logcumsumexp, shifted
 from .dropout import drop
-from .einsum import einsum
+from .einsum import chain_einsum, einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
 from .factorizations import cholesky, eigh, qr, svd
 from .gelu import gelu, ndtr, normal_pdf
@@ -75,6 +75,7 @@ from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
 from .loss import bernoulli_cross_entropy, huber, sigmoid_cross_entropy, squared_error
+from .matmul import chain_matmul, matmul
 from .movement import permute_dims, stack
 from .normalization import divide_by_rms, standardize
 from .norms import length
@@ -106,7 +107,7 @@ ALL: tuple[Primitive, ...] = (
     isfinite, isinf, isnan, signbit,
     logical_and, logical_or, logical_xor, logical_not,
     bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift, bitwise_right_shift,
-    matmul, einsum, linear, vecdot,
+    matmul, chain_matmul, einsum, chain_einsum, linear, vecdot,
     last_cross, inv, solve, det, cofactor, slogdet, pinv, matrix_rank, cholesky, qr, eigh, svd, length,
     convolution, transposed_convolution, kernel_convolution,
     max_windows, max_scatter, max_gather, average_windows, average_spread,

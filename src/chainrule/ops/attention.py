@@ -11,8 +11,8 @@ from chainrule.errors import ArgumentError, DTypeError, ShapeError
 from .broadcasting import reshape, stop_gradient
 from .choice import where
 from .comparison import equal
-from .contraction import matmul
 from .gathering import take
+from .matmul import matmul
 from .movement import matrix_transpose
 from .softmax import softmax
 

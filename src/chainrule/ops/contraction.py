@@ -11,116 +11,11 @@ from chainrule.core.primitive import Sample
 from chainrule.core.type import Array, Type, broadcast, normal_axis, promote, typeof
 from chainrule.errors import ArgumentError, ShapeError
 
-from .broadcasting import align, cast, chain, like, reshape, unbroadcast
+from .broadcasting import align, chain, like, reshape, unbroadcast
 from .einsum import LETTERS, einsum
 from .families import arrays, body_batch, primitive, several
+from .matmul import chain_matmul, fit, matmul
 from .movement import moveaxis
-
-
-# ---------------------------------------------------------------------------------------- matmul
-def matmul_type(a: Type, b: Type) -> Type:
-    if not a.ndim or not b.ndim:
-        raise ShapeError(f"matmul: {a} @ {b}: a number has no axis to sum over. Multiply with * instead.")
-    inner = (a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0])
-    if inner[0] != inner[1]:
-        raise ShapeError(f"matmul: inner sizes differ: {a} @ {b} ({inner[0]} != {inner[1]}). "
-                         "Transpose one side with .mT, or check the order of the arguments.")
-    dtype = np.matmul(np.empty((0, 0), a.dtype), np.empty((0, 0), b.dtype)).dtype
-    lead = broadcast(f"matmul of {a} and {b}", Type(a.shape[:-2], a.dtype), Type(b.shape[:-2], b.dtype))
-    return Type((*lead, *a.shape[-2:-1], *(b.shape[-1:] if b.ndim > 1 else ())), dtype)
-
-
-def widened(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """The gradient and the arguments of a product as stacks of matrices: a vector `a` is a row, a vector `b` a column."""
-    if b.ndim == 1:
-        b, g = reshape(b, (b.shape[0], 1)), reshape(g, (*g.shape, 1))
-    if a.ndim == 1:
-        a, g = reshape(a, (1, a.shape[0])), reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
-    return g, a, b
-
-
-def fit(d: Array, x: Array) -> Array:
-    return d if d.dtype == x.dtype else cast(d, dtype=x.dtype)
-
-
-def matmul_left(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """dA = G Bᵀ, summed over the axes along which A was repeated."""
-    if a.ndim == 2 and b.ndim == 2:
-        return fit(matmul(g, b.mT), a)
-    if a.ndim == 1 and b.ndim == 1:
-        return fit(chain(g, b), a)
-    if a.ndim == 1 and b.ndim == 2:
-        return fit(matmul(b, g), a)
-    g, _, b = widened(g, a, b)
-    return unbroadcast(matmul(g, b.mT), a)
-
-
-def matmul_right(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """dB = Aᵀ G, summed over the axes along which B was repeated; where B is one matrix, as one product of tall matrices."""
-    if b.ndim == 2 and a.ndim >= 2:
-        if a.ndim > 2:
-            rows = prod(a.shape[:-1])
-            a, g = reshape(a, (rows, a.shape[-1])), reshape(g, (rows, g.shape[-1]))
-        return fit(matmul(a.mT, g), b)
-    if a.ndim == 1 and b.ndim == 1:
-        return fit(chain(g, a), b)
-    if a.ndim == 2 and b.ndim == 1:
-        return fit(matmul(g, a), b)
-    column = b.ndim == 1
-    g, a, _ = widened(g, a, b)
-    d = matmul(a.mT, g)
-    return unbroadcast(reshape(d, d.shape[:-1]) if column else d, b)
-
-
-def matmul_tangent(tangents: list[Array | None], y: Array, a: Array, b: Array) -> Array:
-    ta, tb = tangents
-    if tb is None:
-        return fit(matmul(ta, b), y)
-    return fit(matmul(a, tb) if ta is None else matmul(ta, b) + matmul(a, tb), y)
-
-
-def matmul_batch(flags: list[bool], a: Array, b: Array) -> Array:
-    """Where one side is a single matrix, all examples make one tall matrix; else the batch is one more stacked axis."""
-    many_a, many_b = flags
-    rank_a, rank_b = typeof(a).ndim - many_a, typeof(b).ndim - many_b
-    if not many_b and rank_b <= 2 and (rank_a > 1 or rank_b == 2 or typeof(a).ndim == 2):
-        return matmul(a, b)
-    if not many_a and rank_a == 2:
-        return matmul(b, a.mT) if rank_b == 1 else matmul(b.mT, a.mT).mT
-    if rank_a == 1:
-        a = reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
-    if rank_b == 1:
-        b = reshape(b, (*b.shape, 1))
-    ranks = (typeof(a).ndim - many_a, typeof(b).ndim - many_b)
-    a, b = (reshape(x, (x.shape[0], *[1] * (max(ranks) - rank), *x.shape[1:])) if many and rank < max(ranks) else x
-            for x, many, rank in zip((a, b), flags, ranks))
-    y = matmul(a, b)
-    shape = y.shape[:-2] + y.shape[-2:-1] * (rank_a > 1) + y.shape[-1:] * (rank_b > 1)
-    return y if shape == y.shape else reshape(y, shape)
-
-
-@primitive(
-    backward=(matmul_left, matmul_right), tangent=matmul_tangent, batch=matmul_batch, result=matmul_type,
-    samples=several(
-        arrays((3, 4), (4, 5)), arrays((4,), (4,)), arrays((4,), (4, 5)), arrays((3, 4), (4,)), arrays((2, 3, 4), (4, 5)),
-        arrays((3, 4), (2, 4, 5)), arrays((2, 1, 3, 4), (3, 4, 2)), arrays((4,), (2, 4, 3)), arrays((2, 3, 4), (4,))),
-    tex="{0} {1}", infix="@")
-def matmul(a: Array, b: Array) -> Array:
-    """Matrix product over the last two axes; axes before them are stacks of matrices, and broadcast.
-
-    A vector on the left is a row, on the right a column: `(..., n, k) @ (k,)` is `(..., n)`. Raises ShapeError where the
-    inner sizes differ.
-
-    >>> import chainrule as cr, numpy as np
-    >>> cr.matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
-    array([3., 7.])
-    """
-    if type(a) is type(b) is np.ndarray and b.ndim == 2:
-        if a.ndim == 2:
-            return a.dot(b)  # half the overhead of np.matmul
-        if a.ndim > 2 and a.size:  # one tall product: NumPy would call BLAS once for each matrix of the stack
-            return a.reshape(-1, a.shape[-1]).dot(b).reshape(*a.shape[:-1], b.shape[-1])
-    return np.matmul(a, b)
 
 
 # ---------------------------------------------------------------------------------------- linear
@@ -145,18 +40,19 @@ def linear_weight(g: Array, y: Array, x: Array, weight: Array, bias: Array | Non
     if x.ndim != 2:
         rows = prod(x.shape[:-1])
         x, g = reshape(x, (rows, x.shape[-1])), reshape(g, (rows, g.shape[-1]))
-    return fit(matmul(g.mT, x), weight)
+    return fit(chain_matmul(g.mT, x), weight)
 
 
 def linear_tangent(tangents: list[Array | None], y: Array, x: Array, weight: Array, bias: Array | None) -> Array:
     tx, tw, tb = tangents
-    moved = [d for d in (None if tx is None else linear(tx, weight), None if tw is None else linear(x, tw), tb)
+    moved = [d for d in (None if tx is None else chain_matmul(tx, weight.mT),
+                         None if tw is None else chain_matmul(x, tw.mT), tb)
              if d is not None]
     return like(sum(moved[1:], moved[0]), y)
 
 
 @primitive(
-    backward=(lambda g, y, x, weight, bias: fit(matmul(g, weight), x), linear_weight,
+    backward=(lambda g, y, x, weight, bias: fit(chain_matmul(g, weight), x), linear_weight,
               lambda g, y, x, weight, bias: unbroadcast(g, bias)),
     tangent=linear_tangent, result=linear_type, body=linear_body,
     batch=lambda flags, *args: linear(*args) if flags[1:] == [False, False] else body_batch(linear_body)(flags, *args),

@@ -16,8 +16,8 @@ from chainrule.errors import ArgumentError, ShapeError
 
 from .broadcasting import broadcast_to, reshape, sum
 from .columns import Padding, flipped, gathered, padded, pads, per_axis, slide, spread_out
-from .contraction import fit
 from .families import primitive, several
+from .matmul import fit, zero_wins
 from .movement import moveaxis
 
 
@@ -216,10 +216,14 @@ def transposed_convolution(g: Array, weight: Array, bias: Array | None, *, strid
 def kernel_convolution(x: Array, g: Array, *, stride: Shape, padding: Padding, dilation: Shape, groups: int) -> Array:
     """The transpose of a convolution in its kernel: how much each element of `g` saw of `x` through each place of the kernel.
 
-    x (N, C, *space), g (N, O, *space of the convolution); the result is (O, C / groups, *kernel).
+    x (N, C, *space), g (N, O, *space of the convolution); the result is (O, C / groups, *kernel). A window where `g` is 0
+    counts for nothing, whatever it holds: data that are masked out later may be NaN.
     """
     kernel = kernel_type(typeof(x), typeof(g), stride, padding, dilation, groups).shape[2:]
-    return gathered(padded(x, padding), g, kernel, stride, dilation, groups)
+
+    def product(x: Array, g: Array) -> Array:
+        return gathered(padded(x, padding), g, kernel, stride, dilation, groups)
+    return zero_wins(product, product(x, g), x, g)
 
 
 # ---------------------------------------------------------------------------------------- the public names

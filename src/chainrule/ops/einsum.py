@@ -2,18 +2,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.core.primitive import Each
+from chainrule.core.primitive import Each, Primitive
 from chainrule.core.type import Array, Shape, Type, promote, typeof
 from chainrule.errors import ArgumentError, ShapeError
 
 from .broadcasting import cast, reshape
 from .families import arrays, primitive, several
+from .matmul import zero_wins
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SMALL = 4096  # below so many multiplications one plain loop beats transposing for BLAS
@@ -104,7 +106,7 @@ def einsum_rule(i: int, g: Array, y: Array, *operands: Array, subscripts: str) -
             terms.append(c)
             factors.append(np.ones(n, g.dtype))
         target += name
-    d = einsum(*factors, subscripts=f"{','.join(terms)}->{target}")
+    d = chain_einsum(*factors, subscripts=f"{','.join(terms)}->{target}")
     return d if d.dtype == x.dtype else cast(d, dtype=x.dtype)
 
 
@@ -112,17 +114,17 @@ def einsum_tangent(tangents: list[Array | None], y: Array, *operands: Array, sub
     total: Array = None
     for i, t in enumerate(tangents):
         if t is not None:
-            d = einsum(*operands[:i], t, *operands[i + 1:], subscripts=subscripts)
+            d = chain_einsum(*operands[:i], t, *operands[i + 1:], subscripts=subscripts)
             total = d if total is None else total + d
     return total if total.dtype == y.dtype else cast(total, dtype=y.dtype)
 
 
-def einsum_batch(flags: list[bool], *operands: Array, subscripts: str) -> Array:
-    """The batch axis gets a letter of its own."""
+def lettered(prim: Primitive, flags: list[bool], *operands: Array, subscripts: str) -> Array:
+    """The batch rule: the batch axis gets a letter of its own."""
     left, _, out = subscripts.partition("->")
     c = next(c for c in LETTERS if c not in subscripts)
     terms = [c + term if many else term for term, many in zip(left.split(","), flags)]
-    return einsum(*operands, subscripts=f"{','.join(terms)}->{c}{out}")
+    return prim(*operands, subscripts=f"{','.join(terms)}->{c}{out}")
 
 
 class Pair(NamedTuple):
@@ -173,25 +175,15 @@ def contraction_order(subscripts: str, shapes: tuple[Shape, ...]) -> list[tuple[
     return list(np.einsum_path(subscripts, *(np.broadcast_to(0.0, s) for s in shapes), optimize="greedy")[0][1:])
 
 
-@primitive(
-    backward=Each(einsum_rule), tangent=einsum_tangent, batch=einsum_batch, result=einsum_type, prepare=einsum_prepare,
-    samples=several(
-        arrays((3, 4), (4, 2), subscripts="ij,jk"), arrays((2, 3, 4), (2, 4, 3), subscripts="...ij,...jk->...ik"),
-        arrays((3, 3), subscripts="ii"), arrays((3, 3, 2), (3,), subscripts="iij,k->ji"), arrays((3, 4), subscripts="ij->j"),
-        arrays((2, 3), (3, 4), (4, 2), subscripts="ij,jk,ki->ik"), arrays((2, 1, 3), (4, 3), subscripts="...a,...a"),
-        arrays((4, 6, 20), (4, 20, 12), subscripts="bij,bjk->kib")),
-    tex=r"\operatorname{{einsum}}({subscripts})")
-def einsum(*operands: Array, subscripts: str) -> Array:
-    """Products of arrays, summed over the letters that the output does not name: `einsum("ij,jk->ik", a, b)`.
+def chain_contract(a: Array, term_a: str, b: Array, term_b: str, out: str) -> Array:
+    """The same, where 0 times infinity is 0."""
+    def product(a: Array, b: Array) -> Array:
+        return contract(a, term_a, b, term_b, out)
+    return zero_wins(product, product(a, b), a, b)
 
-    As `numpy.einsum`: `...` stands for axes that broadcast, a letter twice in one array takes its diagonal, and without `->`
-    the output has the letters that appear once, in alphabetical order. Two arrays at a time, by matrix products. The
-    gradient of each operand is an einsum too. Raises ArgumentError for malformed subscripts, ShapeError where sizes differ.
 
-    >>> import chainrule as cr, numpy as np
-    >>> cr.einsum("ij,j->i", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
-    array([3., 7.])
-    """
+def contracted(operands: tuple[Array, ...], subscripts: str, pair: Callable[..., Array]) -> Array:
+    """Two arrays at a time by `pair`, until one is left."""
     left, _, out = subscripts.partition("->")
     if len(operands) == 1:
         return np.einsum(subscripts, operands[0])
@@ -203,6 +195,41 @@ def einsum(*operands: Array, subscripts: str) -> Array:
             needed = {*out}.union(*(t for _, t in waiting), *(t for _, t in others[n:]))
             last = not waiting and n == len(others)
             made = out if last else "".join(c for c in dict.fromkeys(term + other) if c in needed)
-            y, term = contract(y, term, x, other, made), made
+            y, term = pair(y, term, x, other, made), made
         waiting.append((y, term))
     return waiting[0][0]
+
+
+CALLS = several(
+    arrays((3, 4), (4, 2), subscripts="ij,jk"), arrays((2, 3, 4), (2, 4, 3), subscripts="...ij,...jk->...ik"),
+    arrays((3, 3), subscripts="ii"), arrays((3, 3, 2), (3,), subscripts="iij,k->ji"), arrays((3, 4), subscripts="ij->j"),
+    arrays((2, 3), (3, 4), (4, 2), subscripts="ij,jk,ki->ik"), arrays((2, 1, 3), (4, 3), subscripts="...a,...a"),
+    arrays((4, 6, 20), (4, 20, 12), subscripts="bij,bjk->kib"))
+TEX = r"\operatorname{{einsum}}({subscripts})"
+
+
+@primitive(
+    backward=Each(einsum_rule), tangent=einsum_tangent, result=einsum_type, prepare=einsum_prepare, samples=CALLS, tex=TEX,
+    batch=lambda flags, *operands, subscripts: lettered(einsum, flags, *operands, subscripts=subscripts))
+def einsum(*operands: Array, subscripts: str) -> Array:
+    """Products of arrays, summed over the letters that the output does not name: `einsum("ij,jk->ik", a, b)`.
+
+    As `numpy.einsum`: `...` stands for axes that broadcast, a letter twice in one array takes its diagonal, and without `->`
+    the output has the letters that appear once, in alphabetical order. Two arrays at a time, by matrix products. The
+    gradient of each operand is an einsum too. Raises ArgumentError for malformed subscripts, ShapeError where sizes differ.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.einsum("ij,j->i", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
+    array([3., 7.])
+    """
+    if len(operands) == 2 and np.size(operands[0]) * np.size(operands[1]) <= SMALL:
+        return np.einsum(subscripts, *operands)
+    return contracted(operands, subscripts, contract)
+
+
+@primitive(
+    backward=Each(einsum_rule), tangent=einsum_tangent, result=einsum_type, prepare=einsum_prepare, samples=CALLS, tex=TEX,
+    batch=lambda flags, *operands, subscripts: lettered(chain_einsum, flags, *operands, subscripts=subscripts))
+def chain_einsum(*operands: Array, subscripts: str) -> Array:
+    """The einsum of the chain rule, where 0 times anything, infinity and NaN included, is 0; see `chain`."""
+    return contracted(operands, subscripts, chain_contract)

@@ -38,6 +38,7 @@ from . import (
     trigonometric,
     updates,
 )
+from .matmul import matmul
 from .protocols import numbers
 from .softmax import log_softmax, softmax
 
@@ -82,8 +83,8 @@ class Face(Box):
     def __rmul__(self, other: Array) -> Array: return arithmetic.multiply(other, self)
     def __truediv__(self, other: Array) -> Array: return arithmetic.divide(self, other)
     def __rtruediv__(self, other: Array) -> Array: return arithmetic.divide(other, self)
-    def __matmul__(self, other: Array) -> Array: return contraction.matmul(self, other)
-    def __rmatmul__(self, other: Array) -> Array: return contraction.matmul(other, self)
+    def __matmul__(self, other: Array) -> Array: return matmul(self, other)
+    def __rmatmul__(self, other: Array) -> Array: return matmul(other, self)
     def __floordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(self, other)
     def __rfloordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(other, self)
     def __mod__(self, other: Array) -> Array: return arithmetic.remainder(self, other)
@@ -215,7 +216,7 @@ METHODS: tuple[Callable[..., Any], ...] = (  # x.exp() is cr.exp(x)
     broadcasting.sum, statistics.mean, statistics.var, statistics.std, reduction.prod, reduction.max, reduction.min,
     reduction.all, reduction.any, reduction.logsumexp, reduction.count_nonzero, cumulative.cumsum, cumulative.cumprod,
     searching.argmax, searching.argmin, searching.nonzero,
-    contraction.matmul, contraction.dot, diagonals.diagonal, diagonals.tril, diagonals.triu,
+    matmul, contraction.dot, diagonals.diagonal, diagonals.tril, diagonals.triu,
     broadcasting.astype, broadcasting.stop_gradient, shaping.flatten, shaping.ravel, shaping.squeeze, shaping.expand_dims,
     movement.moveaxis, movement.swapaxes, rearrangement.flip, rearrangement.roll, joining.repeat, joining.split,
     gathering.take, gathering.gather, gathering.scatter, gathering.scatter_add, updates.masked_fill,

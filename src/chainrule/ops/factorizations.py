@@ -17,9 +17,9 @@ from chainrule.errors import ArgumentError, GradientError
 
 from .broadcasting import reshape
 from .choice import where
-from .contraction import fit, matmul
 from .families import arrays, primitive, several
 from .joining import concat
+from .matmul import fit, matmul
 from .systems import matrix, refused, solve
 
 

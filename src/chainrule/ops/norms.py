@@ -13,9 +13,9 @@ from .arithmetic import abs, sign
 from .broadcasting import cast, chain, reshape, spread, sum
 from .choice import where
 from .comparison import not_equal
-from .contraction import fit
 from .factorizations import svdvals
 from .families import past_batch, primitive, reduced_shape
+from .matmul import fit
 from .power import pow
 from .reduction import max, min
 

@@ -17,9 +17,9 @@ from chainrule.errors import ArgumentError, DTypeError, ShapeError
 
 from .broadcasting import broadcast_to, reshape
 from .columns import Padding, padded, per_axis
-from .contraction import matmul
 from .convolution import over, same_call
 from .families import arrays, primitive, several
+from .matmul import matmul
 from .movement import moveaxis
 
 

@@ -35,6 +35,7 @@ from . import (
     trigonometric,
 )
 from .einsum import einsum
+from .matmul import matmul
 
 Function = Callable[..., Any]
 
@@ -149,7 +150,7 @@ UFUNCS: dict[Any, Function] = {
     np.logical_not: comparison.logical_not, np.bitwise_and: comparison.bitwise_and, np.bitwise_or: comparison.bitwise_or,
     np.bitwise_xor: comparison.bitwise_xor, np.invert: comparison.bitwise_invert,
     np.left_shift: comparison.bitwise_left_shift, np.right_shift: comparison.bitwise_right_shift,
-    np.matmul: contraction.matmul, np.vecdot: contraction.vecdot,
+    np.matmul: matmul, np.vecdot: contraction.vecdot,
 }
 REDUCTIONS: dict[Any, Function] = {
     np.add: broadcasting.sum, np.multiply: reduction.prod, np.maximum: reduction.max, np.minimum: reduction.min,

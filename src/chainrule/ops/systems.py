@@ -14,8 +14,8 @@ from chainrule.core.type import Array, Type, broadcast, is_float, promote, typeo
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
 
 from .broadcasting import align, chain, reshape, sum, unbroadcast
-from .contraction import fit, matmul
 from .families import arrays, primitive, several
+from .matmul import fit, matmul
 
 
 # ---------------------------------------------------------------------------------------- what is asked of a matrix
