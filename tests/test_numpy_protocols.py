@@ -27,9 +27,15 @@ CALLS = {  # what each function is called with, besides the array
     np.nonzero: lambda f, a: f(a)[0], np.searchsorted: lambda f, a: f(np.array([0.2, 0.5]), a),
     np.lib.stride_tricks.sliding_window_view: lambda f, a: f(a, (2, 2)), np.var: lambda f, a: f(a, axis=0, ddof=1),
     np.std: lambda f, a: f(a, 1, ddof=1, keepdims=True), np.sum: lambda f, a: f(a, axis=0),
-    np.mean: lambda f, a: f(a, 0, dtype=float),
+    np.mean: lambda f, a: f(a, 0, dtype=float), np.linalg.slogdet: lambda f, a: f(a)[1], np.linalg.qr: lambda f, a: f(a)[1],
+    np.linalg.eigh: lambda f, a: f(a + a.T)[0], np.linalg.eigvalsh: lambda f, a: f(a + a.T), np.linalg.svd: lambda f, a: f(a)[1],
+    np.linalg.solve: lambda f, a: f(a, a[0]), np.linalg.cholesky: lambda f, a: f(a @ a.T), np.cross: lambda f, a: f(a[0], a[1]),
+    np.linalg.outer: lambda f, a: f(a[0], a[1]), np.linalg.tensordot: lambda f, a: f(a, a, axes=1),
+    np.linalg.matrix_power: lambda f, a: f(a, 3),
+    np.diff: lambda f, a: f(a, axis=0), np.median: lambda f, a: f(a, axis=0), np.sort: lambda f, a: f(a, 0),
 }
 BINARY = {f for f in UFUNCS if f.nin == 2} | {np.isclose, np.allclose, np.array_equal, np.dot, np.inner, np.outer, np.kron}
+BINARY |= {np.linalg.matmul, np.linalg.vecdot}
 WHOLE = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift}
 
 
@@ -47,6 +53,14 @@ def test_a_numpy_function_of_a_tensor_is_what_numpy_says(function):
     assert plain or isinstance(found, cr.Tensor)
     np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
     assert np.asarray(found).dtype == np.asarray(expected).dtype or function in (np.searchsorted,)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"axis": 1}, {"axis": (0, 2), "keepdims": True}, {"ord": 1, "axis": -1}, {"ord": np.inf, "axis": 0},
+    {"ord": "nuc", "axis": (0, 1)}], ids=str)
+def test_the_norm_is_of_vectors_or_of_matrices(options):
+    a = np.random.default_rng(1).normal(size=(2, 3, 4))
+    np.testing.assert_allclose(np.linalg.norm(cr.tensor(a), **options).numpy(), np.linalg.norm(a, **options))
 
 
 @pytest.mark.parametrize("ufunc", REDUCTIONS, ids=lambda f: f.__name__)

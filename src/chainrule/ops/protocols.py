@@ -20,18 +20,22 @@ from . import (
     cumulative,
     diagonals,
     exponential,
+    factorizations,
     gathering,
     hyperbolic,
     joining,
     movement,
+    norms,
     power,
     rearrangement,
     reduction,
     rounding,
     searching,
     shaping,
+    sorting,
     special,
     statistics,
+    systems,
     trigonometric,
 )
 from .einsum import einsum
@@ -125,6 +129,18 @@ def array_equal(a: Array, b: Array) -> bool:
     return typeof(a).shape == typeof(b).shape and bool(reduction.all(comparison.equal(a, b)))
 
 
+def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    """NumPy's norm is of vectors, or of matrices where two axes are meant."""
+    ndim = typeof(x).ndim
+    if axis is None and (ord is None or ndim == 1):
+        return norms.vector_norm(x, keepdims=keepdims, ord=2 if ord is None else ord)
+    axes = (axis,) if isinstance(axis, int) else tuple(range(ndim)) if axis is None else tuple(axis)
+    if len(axes) == 1:
+        return norms.vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
+    y = norms.matrix_norm(movement.moveaxis(x, axes, (-2, -1)), ord="fro" if ord is None else ord)
+    return shaping.expand_dims(y, tuple(a % ndim for a in axes)) if keepdims else y
+
+
 # ---------------------------------------------------------------------------------------- the tables
 UFUNCS: dict[Any, Function] = {
     np.add: arithmetic.add, np.subtract: arithmetic.subtract, np.multiply: arithmetic.multiply, np.divide: arithmetic.divide,
@@ -165,7 +181,8 @@ FUNCTIONS: dict[Any, Function] = {
     np.nonzero: searching.nonzero, np.searchsorted: searching.searchsorted,
     np.where: choice.where, np.clip: choice.clip, np.nan_to_num: choice.nan_to_num, np.round: rounding.round,
     np.around: rounding.round, np.isclose: comparison.isclose, np.allclose: comparison.allclose, np.array_equal: array_equal,
-    np.sinc: special.sinc,
+    np.sinc: special.sinc, np.median: without_out(statistics.median), np.diff: cumulative.diff,
+    np.sort: lambda a, axis=-1: sorting.sort(a, axis=axis), np.argsort: lambda a, axis=-1: sorting.argsort(a, axis=axis),
     np.reshape: broadcasting.reshape, np.ravel: shaping.ravel, np.squeeze: shaping.squeeze, np.expand_dims: shaping.expand_dims,
     np.broadcast_to: broadcasting.broadcast_to, np.broadcast_arrays: shaping.broadcast_arrays, np.meshgrid: shaping.meshgrid,
     np.atleast_1d: shaping.atleast_1d,
@@ -179,7 +196,16 @@ FUNCTIONS: dict[Any, Function] = {
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: diagonals.diagonal(a, offset=offset, axis1=axis1, axis2=axis2),
     np.take: gathering.take, np.take_along_axis: gathering.take_along_axis,
     np.dot: contraction.dot, np.inner: contraction.inner, np.outer: contraction.outer, np.tensordot: contraction.tensordot,
-    np.kron: contraction.kron, np.einsum: einsum,
+    np.kron: contraction.kron, np.einsum: einsum, np.cross: contraction.cross,
+    np.trace: lambda a, offset=0: diagonals.trace(a, offset=offset),
+    np.linalg.norm: norm, np.linalg.inv: systems.inv, np.linalg.pinv: systems.pinv, np.linalg.det: systems.det,
+    np.linalg.slogdet: systems.slogdet, np.linalg.solve: systems.solve, np.linalg.cholesky: factorizations.cholesky,
+    np.linalg.qr: factorizations.qr, np.linalg.eigh: factorizations.eigh, np.linalg.eigvalsh: factorizations.eigvalsh,
+    np.linalg.svd: factorizations.svd, np.linalg.svdvals: factorizations.svdvals, np.linalg.matrix_power: systems.matrix_power,
+    np.linalg.matmul: contraction.matmul, np.linalg.vecdot: contraction.vecdot, np.linalg.outer: contraction.outer,
+    np.linalg.tensordot: contraction.tensordot, np.linalg.matrix_transpose: movement.matrix_transpose,
+    np.linalg.vector_norm: norms.vector_norm, np.linalg.matrix_norm: norms.matrix_norm,
+    np.linalg.diagonal: diagonals.diagonal, np.linalg.trace: diagonals.trace,
     np.astype: broadcasting.astype, np.copy: lambda a: a, np.shape: lambda a: typeof(a).shape, np.ndim: lambda a: typeof(a).ndim,
     np.size: lambda a: typeof(a).size, np.zeros_like: lambda a: np.zeros(*typeof(a)[:2]),
     np.ones_like: lambda a: np.ones(*typeof(a)[:2]),
