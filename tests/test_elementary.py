@@ -43,6 +43,23 @@ def test_powers_with_a_python_number_have_the_slope_of_an_array_of_it(exponent):
     assert cr.grad(lambda x: (x ** exponent).sum())(X).dtype == np.float32
 
 
+@pytest.mark.parametrize("f, second, third", [
+    (cr.tanh, 0, -2), (cr.atan, 0, -2), (cr.asinh, 0, -1), (cr.sinh, 0, 1), (cr.cosh, 1, 0), (cr.tan, 0, 2), (cr.asin, 0, 1),
+    (cr.acos, 0, -1), (cr.atanh, 0, 2), (cr.erf, 0, -4 / math.sqrt(math.pi)), (cr.erfc, 0, 4 / math.sqrt(math.pi)),
+    (cr.sinc, -math.pi ** 2 / 3, 0), (cr.expm1, 1, 1), (cr.log1p, -1, 2), (cr.exp2, LOG2 ** 2, LOG2 ** 3),
+    (cr.sigmoid, 0, -1 / 8), (cr.softplus, 1 / 4, 0), (cr.logsigmoid, -1 / 4, 0), (cr.silu, 1 / 2, 0),
+    (cr.gelu, math.sqrt(2 / math.pi), 0), (lambda x: cr.logaddexp(x, 0.0), 1 / 4, 0),
+    (lambda x: cr.hypot(x, 1.0), 1, 0), (lambda x: cr.atan2(x, 1.0), 0, -2),
+    (lambda x: cr.pow(1 + x, 0.5), -1 / 4, 3 / 8), (lambda x: cr.pow(1 + x, np.array(0.3)), -0.21, 0.357),
+    (lambda x: cr.pow(2.0, x), LOG2 ** 2, LOG2 ** 3), (lambda x: x ** 3, 0, 6), (lambda x: x ** 2, 2, 0), (cr.square, 2, 0),
+], ids=lambda v: getattr(v, "name", "x"))
+def test_second_and_third_derivatives_at_zero_know_of_no_kink(f, second, third):
+    twice = cr.grad(cr.grad(f))
+    assert twice(0.0) == pytest.approx(second, rel=1e-13, abs=1e-15)
+    assert cr.grad(twice)(0.0) == pytest.approx(third, rel=1e-13, abs=1e-15)
+    assert cr.jvp(twice, 0.0, 1.0)[1] == pytest.approx(third, rel=1e-13, abs=1e-15)
+
+
 def test_python_operators_reach_the_operations():
     t = cr.tensor([-2.5, 3.0])
     assert (abs(t).tolist(), (+t).tolist(), (-t).tolist()) == ([2.5, 3.0], [-2.5, 3.0], [2.5, -3.0])

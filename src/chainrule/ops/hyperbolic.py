@@ -20,7 +20,10 @@ def cosh(x: Array) -> Array:
 
 
 def tanh_slope(y: Array, x: Array) -> Array:
-    """`1 / cosh(x)^2`: the shorter `1 - y^2` has no digits left in the tails (in float32 it is 0 beyond |x| = 9)."""
+    """`1 / cosh(x)^2`: the shorter `1 - y^2` has no digits left in the tails (in float32 it is 0 beyond |x| = 9).
+
+    And a formula with `exp(-2 |x|)` has a kink at 0, which would spoil the third derivative there.
+    """
     height = cosh(x)
     return 1 / height / height
 
