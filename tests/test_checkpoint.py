@@ -182,3 +182,13 @@ def test_checkpointing_leaves_no_trace_on_the_leaves():
     cr.sum(cr.checkpoint(lambda x: x * w)(w)).backward()
     assert copy.deepcopy(w).tolist() == [1.0, 2.0]
     assert w.grad.tolist() == [2.0, 4.0]
+
+
+def test_dropout_drops_the_same_values_again():
+    w = leaf(np.ones(1000))
+    y = cr.checkpoint(lambda w: cr.dropout(w, 0.5) * w)(w)
+    after = cr.random.get_state()
+    cr.sum(y).backward()
+    assert set(w.grad.tolist()) == {0.0, 4.0}
+    assert ((y.numpy() > 0) == (w.grad.numpy() > 0)).all()
+    assert cr.random.get_state() == after  # and the stream of random numbers goes on as if nothing had happened

@@ -13,7 +13,7 @@ from chainrule.core.type import Array, Type, typeof
 from chainrule.errors import ArgumentError
 from chainrule.ops.families import one_by_one, pushforward
 
-from . import eager
+from . import eager, random
 from .transforms import named
 
 Function = Callable[..., Any]
@@ -82,8 +82,8 @@ def checkpoint(f: Function) -> Function:
     """`f`, keeping only its inputs for the backward sweep, which computes the rest again: memory saved for time spent.
 
     The function may take and return trees, and use recorded values it captured, such as the parameters of a layer. It must
-    compute the same when it is run again. Inside `vmap`, `jvp` and `stage` it runs as it is; checkpoint the transformed
-    function to save memory there.
+    compute the same when it is run again; numbers from the common random generator are drawn again the same. Inside `vmap`,
+    `jvp` and `stage` it runs as it is; checkpoint the transformed function to save memory there.
 
     T. Chen et al., "Training deep nets with sublinear memory cost", 2016.
 
@@ -96,13 +96,14 @@ def checkpoint(f: Function) -> Function:
         tape, stand_ins = (here.parent, here.boxes) if isinstance(here, StandIns) else (here, {})
         if not isinstance(tape, Reverse):
             return f(*args, **options)
+        dice = random.get_state()
         with entered(Watch(tape, stand_ins)) as watch:
             assert isinstance(watch, Watch)
             leaves, structure = flatten(f(*args, **options))
         places = [i for i, y in enumerate(leaves) if watch.owns(y)]
         if places:
             values = one_or_many([leaves[i].value for i in places])
-            again = Again(lambda: flatten(f(*args, **options))[0], places, tuple(watch.met))
+            again = Again(lambda: flatten(f(*args, **options))[0], places, tuple(watch.met), dice)
             inputs = tuple(watch.met.values())
             made = tape.outputs(tape.box(values, again.primitive(), inputs, inputs, tuple(x.value for x in inputs), {}))
             for i, y in zip(places, made if isinstance(made, tuple) else (made,)):
@@ -124,18 +125,20 @@ def one_or_many(values: list[Array]) -> Array:
 class Again:
     """A checkpointed call that can be run again: its results at `places`, as a function of the recorded values it met."""
 
-    def __init__(self, run: Callable[[], list[Any]], places: list[int], met: tuple[Recorded, ...]) -> None:
-        self.run, self.places, self.met = run, places, met
+    def __init__(self, run: Callable[[], list[Any]], places: list[int], met: tuple[Recorded, ...], dice: random.State) -> None:
+        self.run, self.places, self.met, self.dice = run, places, met, dice
 
     def on(self, tape: Reverse, values: tuple[Array, ...]) -> tuple[list[Recorded], tuple[Array, ...]]:
         """Run on these values; the boxes that stood in for what was met, and the results, on the tape."""
         boxes = [Recorded(tape, v) for v in values]
-        token = optimistic.set(False)
+        token, dice = optimistic.set(False), random.get_state()
+        random.set_state(self.dice)
         try:
             with under(StandIns(tape, dict(zip(self.met, boxes)))):
                 leaves = self.run()
         finally:
             optimistic.reset(token)
+            random.set_state(dice)
         if len(leaves) <= max(self.places):
             raise ArgumentError(f"checkpoint: run again, the function returned {len(leaves)} values instead of at least "
                                 f"{max(self.places) + 1}. It must do the same each time; keep state that changes out of it.")
