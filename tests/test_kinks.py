@@ -79,3 +79,13 @@ def test_every_line_holds_in_forward_mode(kink):
 def test_the_table_is_read_whole():
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("|") and not re.match(r"\| expression|\|-", line)]
     assert len(lines()) == len(rows) > 40
+
+
+@pytest.mark.parametrize("kink", [k for k in lines() if "det" not in k.expression], ids=str)  # det's second needs an inverse
+def test_no_line_is_nan_at_second_order(kink):
+    point, arguments, f = kink.arrays(kink.point, np.float64), range(len(kink.point)), kink.function()
+    with np.errstate(all="ignore"):
+        if not np.isfinite([f(*point), *(g.sum() for g in kink.arrays(kink.gradient, np.float64))]).all():
+            return
+        total = cr.grad(lambda *at: sum(g.sum() for g in cr.grad(f, argnums=arguments)(*at)), argnums=arguments)(*point)
+    assert not any(np.isnan(g).any() for g in total)

@@ -4,19 +4,40 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from types import CodeType
 from typing import Any, NamedTuple
 
+from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded
-from chainrule.core.source import user_line
+from chainrule.core.source import line_of, user_frame
+from chainrule.core.type import Type
+
+
+def called(name: str | None, type: Type, prim: Primitive | None) -> str:
+    """How messages call a value: its name, or its type and the operation that made it."""
+    made = f" from {prim.name}" if prim else ""
+    return f"{name!r} ({type}{made})" if name else f"{type}{made}"
 
 
 class Cut(NamedTuple):
-    """What cut, where in the user's code, and the value on the far side, as long as somebody else keeps it."""
+    """What cut, where in the user's code, and the value on the far side, as long as somebody else keeps it.
+
+    It is noted at every comparison, and hardly ever read: sentences are made when somebody asks.
+    """
 
     kind: str
-    line: str
-    label: str
+    code: CodeType
+    instruction: int
+    origin: tuple[str | None, Type, Primitive | None]
     source: weakref.ref[Recorded]
+
+    @property
+    def line(self) -> str:
+        return line_of(self.code, self.instruction)
+
+    @property
+    def label(self) -> str:
+        return called(*self.origin)
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.label} at {self.line}"
@@ -28,7 +49,8 @@ copies: deque[Cut] = deque(maxlen=16)
 
 def cut(kind: str, source: Any) -> Cut:
     """Note that `source` is cut off here, by the user's line that is running."""
-    return Cut(kind, user_line(), source.label, weakref.ref(source))
+    frame = user_frame()
+    return Cut(kind, frame.f_code, frame.f_lasti, (source.name, source.type, source.prim), weakref.ref(source))
 
 
 def note_copy(kind: str, source: Any) -> None:

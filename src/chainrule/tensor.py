@@ -17,7 +17,7 @@ from chainrule.errors import ArgumentError, DTypeError, ImmutableError
 from chainrule.ops.arithmetic import add, divide, multiply, subtract
 
 from . import eager, sweeps
-from .cuts import Cut
+from .cuts import Cut, called
 from .eager import EAGER, Contribution, Memo
 
 NONE: dict[str, Any] = {}  # no options
@@ -63,8 +63,7 @@ class Tensor(Recorded):
     @property
     def label(self) -> str:
         """How messages call it: its name, or its type and the operation that made it."""
-        made = f" from {self.prim.name}" if self.prim else ""
-        return f"{self.name!r} ({self.type}{made})" if self.name else f"{self.type}{made}"
+        return called(self.name, self.type, self.prim)
 
     @property
     def line(self) -> str | None:
