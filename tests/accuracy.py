@@ -36,6 +36,7 @@ EXCEPTIONS: dict[tuple[str, int | str], tuple[float, str]] = {
     ("silu", 0): (512.0, DENORMAL), ("silu", "value"): (512.0, DENORMAL),
     ("mish", 0): (512.0, DENORMAL), ("mish", "value"): (512.0, DENORMAL),
     ("gelu", 0): (512.0, TANH_FORM), ("gelu", "value"): (512.0, TANH_FORM),
+    ("gelu_slope", "value"): (inf, "crosses zero, where its two terms cancel"), ("gelu_slope", 0): (512.0, DENORMAL),
     ("sigmoid_cross_entropy", 0): (inf, "crosses zero where the prediction p equals the target y, and p - y cancels"),
     ("bernoulli_cross_entropy", 1): (inf, "crosses zero at a chance of one half, where two logarithms cancel"),
 }

@@ -243,6 +243,8 @@ def curve_slope(x: Any) -> Any:
 reference("normal_pdf", bell, lambda x: -x * bell(x), domain=(-1e4, 1e4))
 reference("ndtr", normal, bell, domain=(-1e4, 1e4))
 reference("gelu", lambda x: x * normal(x), lambda x: normal(x) + x * bell(x), domain=(-1e4, 1e4), zeros=(-0.7517915246935645,))
+reference("gelu_slope", lambda x: normal(x) + x * bell(x), lambda x: (2 - x * x) * bell(x), domain=(-1e4, 1e4),
+          zeros=(-0.7517915246935645, -mp.sqrt(2), mp.sqrt(2)))
 reference("gelu", lambda x: x * sigmoid(curve(x)), curve_slope, domain=(-9.0, 1e4), zeros=(-0.7524614220710162,),
           approximate="tanh")
 

