@@ -79,3 +79,20 @@ def test_an_option_by_pytorchs_name_is_told_its_name_here():
     with pytest.raises(TypeError, match=r"max: got an unexpected keyword argument 'dim'. Call it as "
                                         r"max\(x, axis=None, keepdims=False\). PyTorch's dim= is axis= here."):
         cr.max(np.ones(3), dim=0)
+
+
+@pytest.mark.parametrize("f", [cr.sum, cr.mean, cr.max, cr.min, cr.prod, cr.var, cr.std, cr.logsumexp], ids=str)
+def test_where_order_does_not_matter_to_the_value_it_does_not_to_the_gradient(f):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.integers(0, 4, 6).astype(float)  # with ties and zeros
+        order = rng.permutation(6)
+        np.testing.assert_allclose(cr.grad(f)(x[order]), cr.grad(f)(x)[order], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("f", [cr.max, cr.min, cr.logsumexp, cr.median, cr.mean], ids=str)
+def test_shares_add_up_to_one_whatever_is_tied(f):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.integers(0, 3, (2, 5)).astype(np.float32)
+        np.testing.assert_allclose(cr.grad(lambda x: f(x, axis=1).sum())(x).sum(1), 1.0, rtol=1e-6)
