@@ -258,6 +258,7 @@ def test_copies_and_pickles():
     same = [w, w]
     a, b = copy.deepcopy(same)
     assert a is b
+    assert copy.copy(w) is w  # a shallow copy shares what does not change
     with pytest.raises(ArgumentError, match="detach"):
         copy.deepcopy(w * 2.0)
     assert not pickle.loads(pickle.dumps(w * 2.0)).requires_grad

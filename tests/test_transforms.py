@@ -1,6 +1,7 @@
 """Transforms nest in any order, keep derivatives of different variables apart, and give back what they were given."""
 from __future__ import annotations
 
+import copy
 import math
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -220,6 +221,13 @@ def counted(x, *, calls):
     return x * 1.0
 
 
+def test_a_copied_value_keeps_its_history():
+    for duplicate in (copy.copy, copy.deepcopy):
+        assert cr.grad(lambda x, duplicate=duplicate: duplicate(x) * 2.0)(1.0) == 2.0
+        assert cr.jvp(lambda x, duplicate=duplicate: duplicate(x) * 2.0, 1.0, 1.0)[1] == 2.0
+        close(cr.vmap(lambda x, duplicate=duplicate: duplicate(x) * 2.0)(X), 2 * X)
+
+
 def test_values_without_influence_get_zeros():
     assert cr.grad(lambda x: 3.0)(2.0) == 0.0
     assert cr.grad(lambda t: t["a"] * 2.0)({"a": 1.0, "b": X})["b"].tolist() == [0.0, 0.0]
@@ -317,6 +325,8 @@ REFUSED = {
     "the arguments' number": (lambda: cr.grad(lambda x: x, argnums=1)(1.0), ArgumentError, "1 positional argument"),
     "integers": (lambda: cr.grad(lambda t: t["w"][1] * 1.0)({"w": [1.0, 2]}), DTypeError, r"argument 0 at 'w.1' is int64"),
     "integers of the second argument": (lambda: cr.grad(lambda a, b: a * b, 1)(1.0, 2), DTypeError, "argument 1 is int64"),
+    "what is no number": (lambda: cr.grad(lambda m: 1.0)([cr.nn.Linear(2, 2)]), DTypeError, "argument 0 at '0' is a Linear"),
+    "words in a batch": (lambda: cr.vmap(lambda x: x)("words"), DTypeError, "argument 0 is a str"),
     "a vector": (lambda: cr.grad(lambda x: x)(X), NonScalarError, r"float64\[2\].*jacobian"),
     "a tree": (lambda: cr.grad(lambda x: (x, x))(1.0), NonScalarError, "has_aux"),
     "nothing": (lambda: cr.grad(lambda x: None)(1.0), NonScalarError, "returned None"),

@@ -189,4 +189,4 @@ def alone(name: str, run: Function, values: tuple[Array, ...]) -> Array:
         raise ArgumentError(captured) from error
     if any(type(y) is eager.Tensor and y.requires_grad for y in outputs):
         raise ArgumentError(captured)
-    return tree_map(lambda y: as_array(eager.plain(y)), out)
+    return tree_map(lambda y: as_array(eager.plain(y), f"{name}: its result"), out)

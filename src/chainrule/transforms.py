@@ -27,19 +27,24 @@ Function = Callable[..., Any]
 def differentiable(name: str, tree: Any, numbers: Sequence[int] | None = None) -> tuple[list[Array], Structure]:
     """The leaves of the arguments as arrays or boxes, after checking that each is made of real numbers."""
     leaves, structure = flatten(tree)
-    arrays = [as_array(x) for x in leaves]
-    for x, path in zip(arrays, paths(tree)):
+    arrays = []
+    for x, path in zip(leaves, paths(tree)):
+        i, _, inside = path.partition(".")
+        where = f"argument {numbers[int(i)] if numbers else i}" + (f" at {inside!r}" if inside else "")
+        arrays.append(x := as_array(x, f"{name}: {where}"))
         if not is_float(typeof(x).dtype):
-            i, _, inside = path.partition(".")
-            where = f"argument {numbers[int(i)] if numbers else i}" + (f" at {inside!r}" if inside else "")
             raise DTypeError(f"{name}: {where} is {typeof(x)}, and a derivative needs real numbers. Write 2.0 instead of 2, "
                              "convert with .astype('float32'), or leave it out with argnums.")
     return arrays, structure
 
 
-def as_array(x: Any) -> Array:
-    """A leaf as operations take it: Python numbers and lists become arrays."""
-    return x if isinstance(x, Box) else np.asarray(x)
+def as_array(x: Any, where: str) -> Array:
+    """A leaf as operations take it: Python numbers become arrays."""
+    array = x if isinstance(x, Box) else np.asarray(x)
+    if array.dtype.kind in "OUSV":
+        raise DTypeError(f"{where} is a {type(x).__name__}, not an array or a number. Give arrays, or dicts, lists, tuples and "
+                         "dataclasses of them; other things go in by name, or through a closure.")
+    return array
 
 
 def alongside(name: str, what: str, given: Any, structure: Structure, types: Sequence[Type]) -> list[Array]:
@@ -245,11 +250,11 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
             raise ArgumentError(f"vmap: in_axes={in_axes} has {len(axes)} entries for {len(args)} arguments.")
         size = batch_size(args, axes)
         with entered(Batch(size)) as batch:
-            out = f(*(arg if a is None else tree_map(lambda x, a=a: Stacked(batch, moveaxis(as_array(x), a, 0)), arg)
+            out = f(*(arg if a is None else tree_map(lambda x, a=a: Stacked(batch, moveaxis(x, a, 0)), arg)
                       for arg, a in zip(args, axes)), **options)
 
         def whole(y: Array) -> Array:
-            stacked = y.value if batch.owns(y) else broadcast_to(as_array(y), (size, *typeof(y).shape))
+            stacked = y.value if batch.owns(y) else broadcast_to(as_array(y, "vmap: a result"), (size, *typeof(y).shape))
             return moveaxis(stacked, 0, out_axes)
         return tree_map(whole, out)
     return named(of, f, "vmap")
@@ -262,6 +267,7 @@ def batch_size(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> int:
         if axis is not None:
             for x, path in zip(flatten(arg)[0], paths(arg)):
                 where = f"argument {i}" + (f" at {path!r}" if path else "")
+                as_array(x, f"vmap: {where}")
                 if not typeof(x).shape:
                     raise ShapeError(f"vmap: {where} is a single number, {typeof(x)}, and has no axis of examples. Share it "
                                      "with all of them by a None in in_axes.")

@@ -63,6 +63,12 @@ class Box:
         """The numbers, if there are any yet; `use` says in messages what they are wanted for."""
         raise NotImplementedError
 
+    def __copy__(self) -> Box:
+        return self  # values do not change, and a second box would have no history
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Box:
+        return self
+
     def __repr__(self) -> str:
         return f"<{self.type} inside {self.owner.name}>"
 
