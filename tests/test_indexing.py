@@ -15,6 +15,7 @@ KEYS = [
     1, -1, (1, 2, 3), slice(1, 3), (Ellipsis, 0), (slice(None, None, -2), None, slice(1, None)), (), None, Ellipsis,
     i, [0, 1], [], (i, j), (slice(None), i), (slice(None), i, j), (i, slice(None), j), (0, slice(None), i), (slice(1, 3), 0, i),
     (None, i, None), (Ellipsis, i), (slice(None), 0, None, i), (Ellipsis, None, i, 1), np.array(2), np.int64(3),
+    (i, Ellipsis, j, j), (0, Ellipsis, slice(None), i), (slice(None), Ellipsis, x[0, 0] > 0),
     mask, (mask, 0), (slice(None), x[0] > 0), (x[:, 0, 0] > 0,), (mask, slice(2)), mask & False,
 ]
 
@@ -88,7 +89,9 @@ def test_assignment_shows_its_replacement():
     (9, BoundsError, r"x\[9\] of x: float64\[4,5,6\]"), ((0, 0, 0, 0), BoundsError, "too many"),
     (np.array([1, 7, -9]), BoundsError, "index 7, -9 is beyond axis 0 of float64.4,5,6.: it takes -4 to 3"),
     (np.array([0.5]), DTypeError, "integers"), (1.0, DTypeError, "integers"), ("a", DTypeError, "integers"),
-    (mask[0], ShapeError, "both must be equal"), ((i, i, i, i), BoundsError, "4 indices for .* 3 axes"),
+    (mask[0], ShapeError, "both must be equal"),
+    ((Ellipsis, mask[:, 0]), ShapeError, r"shape \(4,\) for axes of sizes \(6,\)"),
+    ((i, i, i, i), BoundsError, "4 indices for .* 3 axes"),
     ((i, np.array([0, 1])), ShapeError, "do not broadcast"),
 ])
 def test_an_index_that_does_not_fit_is_shown(key, error, words):

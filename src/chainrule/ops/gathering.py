@@ -9,7 +9,8 @@ from chainrule.errors import ShapeError
 
 from .broadcasting import reshape
 from .choice import maximum
-from .indexing import WHOLE, add_at, get_at, getitem
+from .indexing import add_at, get_at, getitem
+from .keys import WHOLE
 from .shaping import ravel
 from .updates import max_at, set_at
 

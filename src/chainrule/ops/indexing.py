@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core import interpreter
-from chainrule.core.interpreter import NUMPY, Box, concrete, now
+from chainrule.core.interpreter import NUMPY, Box, now
 from chainrule.core.primitive import Generator, Rule, Sample
 from chainrule.core.reverse import Pieces, optimistic
 from chainrule.core.type import Array, Shape, Type, broadcast, typeof
@@ -18,27 +18,20 @@ from chainrule.errors import BoundsError, DTypeError, ShapeError
 
 from .broadcasting import broadcast_to, reshape, unbroadcast
 from .families import Samples, arrays, linear, primitive, several
+from .keys import STATIC, WHOLE, Entries, Key, expanded, is_slice, without_masks
 from .movement import moveaxis, permute_dims
-
-Key = tuple[Any, ...]  # of ints, slices, None and Ellipsis
-WHOLE = slice(None)
 
 
 # ---------------------------------------------------------------------------------------- a part, by slices
+def part_prepare(x: Array, key: Any) -> Any:
+    return (x,), {"key": Key(key if isinstance(key, tuple) else (key,))}
+
+
 def part_type(t: Type, key: Key) -> Type:
     try:
         return Type(np.broadcast_to(np.empty(()), t.shape)[key].shape, t.dtype)
     except IndexError as error:
-        raise BoundsError(f"getitem: x[{', '.join(map(spelled, key))}] of x: {t}: {error}. Indices count from 0, negative "
-                          "ones from the end.") from None
-
-
-def spelled(entry: Any) -> str:
-    """An entry of a key as it is written between brackets."""
-    if not isinstance(entry, slice):
-        return "..." if entry is Ellipsis else str(entry)
-    bounds = [entry.start, entry.stop] + ([] if entry.step is None else [entry.step])
-    return ":".join("" if b is None else str(b) for b in bounds)
+        raise BoundsError(f"getitem: x{key} of x: {t}: {error}. Indices count from 0, negative ones from the end.") from None
 
 
 def placed(g: Array, x: Array, key: Key) -> Array:
@@ -48,8 +41,8 @@ def placed(g: Array, x: Array, key: Key) -> Array:
 
 
 @linear(
-    transpose=placed, prepare=lambda x, key: ((x,), {"key": key}),
-    result=part_type, batch=lambda t, key: {"key": (WHOLE, *key)}, tex="{0}[{key}]",
+    transpose=placed, prepare=part_prepare, result=part_type,
+    batch=lambda t, key: {"key": Key((WHOLE, *key))}, tex="{0}{key}",
     samples=several(arrays((3, 4), key=(1,)), arrays((3, 4), key=(slice(None, None, -2), None, -1)),
                     arrays((2, 3, 4), key=(Ellipsis, slice(1, 3))), arrays((), key=(None,))))
 def part(x: Array, *, key: Key) -> Array:
@@ -59,7 +52,7 @@ def part(x: Array, *, key: Key) -> Array:
 
 @linear(
     transpose=lambda g, x, shape, key: part(g, key=key),
-    result=lambda t, shape, key: Type(shape, t.dtype), tex="{0}",
+    result=lambda t, shape, key: Type(shape, t.dtype), prepare=lambda x, shape, key: ((x,), {"shape": shape, "key": Key(key)}),
     batch=lambda t, shape, key: {"shape": (t.shape[0], *shape), "key": (WHOLE, *key)},
     samples=several(arrays((4,), shape=(3, 4), key=(1,)), arrays((2, 1), shape=(3, 4), key=(slice(None, None, -2), None, -1))))
 def embed(x: Array, *, shape: Shape, key: Key) -> Array:
@@ -185,7 +178,7 @@ def updated_batch(update: Any) -> Any:
         *(np.zeros((), typeof(y).dtype) if t is None and k else np.zeros(*typeof(y)[:2]) if t is None else t
           for k, t in enumerate(tangents[:2])), *indices),
     result=updated_type, batch=updated_batch(lambda *args: add_at(*args)),
-    samples=several(indexed((4, 2), (3,)), indexed((4, 2, 3), ())), tex="{0}")
+    samples=several(indexed((4, 2), (3,)), indexed((4, 2, 3), ())))
 def add_at(x: Array, v: Array, *indices: Array) -> Array:
     """The array with values added at some places; a place named twice receives both."""
     x, v = np.array(x, order="C"), np.asarray(v)
@@ -215,40 +208,6 @@ def add_rows(x: Array, v: Array, indices: tuple[Array, ...]) -> None:
 
 
 # ---------------------------------------------------------------------------------------- both at once: x[...]
-STATIC = frozenset({int, slice, type(None), type(Ellipsis), np.int64, np.int32, np.intp})
-
-
-def is_static(entry: Any) -> bool:
-    return type(entry) in STATIC
-
-
-def without_masks(t: Type, entries: Key) -> Key:
-    """An index with its lists made arrays, and its boolean arrays replaced by the places where they are true."""
-    found: list[Any] = []
-    for entry in entries:
-        if isinstance(entry, list | bool | np.bool_):
-            entry = np.asarray(entry) if entry != [] else np.zeros(0, np.intp)
-        if is_static(entry) or typeof(entry).dtype.kind != "b":
-            found.append(entry)
-            continue
-        mask = concrete(entry, "a boolean index, which gives as many elements as it has True,")
-        axis = len([e for e in found if e is not None])
-        sizes = t.shape[axis:axis + mask.ndim]
-        if mask.ndim == 0 or (mask.shape != sizes and not any(e is Ellipsis for e in found)):
-            raise ShapeError(f"getitem: a boolean index of shape {mask.shape} for axes of sizes {sizes}: both must be equal.")
-        found += np.nonzero(mask)
-    return tuple(found)
-
-
-def expanded(t: Type, entries: Key) -> Key:
-    """An index with one entry for each axis (and None for new ones): no Ellipsis, nothing left out."""
-    used = len([e for e in entries if e is not None and e is not Ellipsis])
-    if used > t.ndim:
-        raise BoundsError(f"getitem: {used} indices for {t}, which has {t.ndim} {'axis' if t.ndim == 1 else 'axes'}.")
-    at = next((i for i, e in enumerate(entries) if e is Ellipsis), len(entries))
-    return (*entries[:at], *[WHOLE] * (t.ndim - used), *entries[at + 1:])
-
-
 def getitem(x: Array, index: Any, /) -> Array:
     """What `x[index]` means: integers, slices, None and Ellipsis pick a part; arrays of integers pick elements; a boolean
     array picks where it is true. As in NumPy, the axes made by index arrays stand where they stood, or in front if
@@ -268,22 +227,24 @@ def getitem(x: Array, index: Any, /) -> Array:
         return get_at(x, index)
     if t.ndim == 0 and len(entries) == 1 and typeof(entries[0]).ndim == 0 and typeof(entries[0]).dtype == np.bool_:
         return getitem(reshape(x, (1,)), reshape(entries[0], (1,)))
-    return picked(x, expanded(t, without_masks(t, entries)))
+    return picked(x, without_masks(t, entries))
 
 
-def picked(x: Array, entries: Key) -> Array:
+def picked(x: Array, entries: Entries) -> Array:
     """`x[entries]`, where some entries are arrays: first the slices, then the arrays, moved to the front."""
-    is_array = [not (e is None or isinstance(e, slice)) for e in entries]
-    slices = tuple(WHOLE if array else e for e, array in zip(entries, is_array))
-    if any(e is not WHOLE for e in slices):
+    places = [k for k, e in enumerate(entries) if not is_slice(e)]
+    parted = places[-1] - places[0] >= len(places)  # an Ellipsis that stands for no axis parts them, too
+    entries = expanded(typeof(x), entries)
+    slices = tuple(e if is_slice(e) else WHOLE for e in entries)
+    if any(e != WHOLE for e in slices):
         x = part(x, key=slices)
-    axes = [k for k, array in enumerate(is_array) if array]
-    others = [k for k, array in enumerate(is_array) if not array]
-    first = axes[0]
+    axes = [k for k, e in enumerate(entries) if not is_slice(e)]
+    others = [k for k, e in enumerate(entries) if is_slice(e)]
     if axes[-1] >= len(axes):
         x = permute_dims(x, axes=(*axes, *others))
     out = get_at(x, *(entries[k] for k in axes))
-    if axes[-1] - first >= len(axes) or not first:
+    first = axes[0]
+    if parted or not first:
         return out
     rank, ndim = typeof(out).ndim - len(others), typeof(out).ndim
     return permute_dims(out, axes=(*range(rank, rank + first), *range(rank), *range(rank + first, ndim)))

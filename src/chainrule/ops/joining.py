@@ -13,7 +13,8 @@ from chainrule.errors import ArgumentError, ShapeError
 from .broadcasting import broadcast_to, reshape, unbroadcast
 from .families import arrays as samples_of
 from .families import primitive, several
-from .indexing import WHOLE, getitem, part
+from .indexing import getitem, part
+from .keys import WHOLE
 from .shaping import ravel
 
 

@@ -202,7 +202,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.linalg.slogdet: systems.slogdet, np.linalg.solve: systems.solve, np.linalg.cholesky: factorizations.cholesky,
     np.linalg.qr: factorizations.qr, np.linalg.eigh: factorizations.eigh, np.linalg.eigvalsh: factorizations.eigvalsh,
     np.linalg.svd: factorizations.svd, np.linalg.svdvals: factorizations.svdvals, np.linalg.matrix_power: systems.matrix_power,
-    np.linalg.matmul: contraction.matmul, np.linalg.vecdot: contraction.vecdot, np.linalg.outer: contraction.outer,
+    np.linalg.matmul: matmul, np.linalg.vecdot: contraction.vecdot, np.linalg.outer: contraction.outer,
     np.linalg.tensordot: contraction.tensordot, np.linalg.matrix_transpose: movement.matrix_transpose,
     np.linalg.vector_norm: norms.vector_norm, np.linalg.matrix_norm: norms.matrix_norm,
     np.linalg.diagonal: diagonals.diagonal, np.linalg.trace: diagonals.trace,

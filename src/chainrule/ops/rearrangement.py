@@ -10,7 +10,8 @@ from chainrule.errors import ArgumentError, ShapeError
 
 from .broadcasting import reshape
 from .families import arrays, linear, several
-from .indexing import WHOLE, embed, getitem, part
+from .indexing import embed, getitem, part
+from .keys import WHOLE
 from .movement import moveaxis, swapaxes
 from .shaping import ravel
 

@@ -16,24 +16,20 @@ from .choice import maximum, minimum, where
 from .comparison import equal, indicator
 from .families import arrays, primitive, several
 from .indexing import (
-    WHOLE,
     IndexRules,
-    Key,
     add_at,
     get_at,
     getitem,
     indexed,
-    is_static,
     must_fit,
     out_of_bounds,
     padded,
     part,
     part_type,
-    spelled,
     updated_batch,
     updated_type,
-    without_masks,
 )
+from .keys import WHOLE, Entries, Key, is_slice, is_static, spelled, without_masks
 
 
 # ---------------------------------------------------------------------------------------- a part, by slices
@@ -48,7 +44,7 @@ def put_part_type(t: Type, v: Type, key: Key) -> Type:
 def put_part_batch(flags: list[bool], x: Array, v: Array, key: Key) -> Array:
     size = typeof(x if flags[0] else v).shape[0]
     x = x if flags[0] else broadcast_to(x, (size, *typeof(x).shape))
-    key = (WHOLE, *key)
+    key = Key((WHOLE, *key))
     return put_part(x, padded(v, flags[1], part_type(typeof(x), key).ndim - 1), key=key)
 
 
@@ -56,7 +52,8 @@ def put_part_batch(flags: list[bool], x: Array, v: Array, key: Key) -> Array:
     backward=(lambda g, y, x, v, key: put_part(g, np.zeros((), typeof(g).dtype), key=key),
               lambda g, y, x, v, key: unbroadcast(part(g, key=key), v)),
     tangent=lambda tangents, y, x, v, key: put_part(*zeros_for_none(tangents, y), key=key),
-    result=put_part_type, batch=put_part_batch, tex=r"{0}[{key} \leftarrow {1}]",
+    result=put_part_type, batch=put_part_batch, prepare=lambda x, v, key: ((x, v), {"key": Key(key)}),
+    tex=r"{0}{key} \leftarrow {1}",
     samples=several(arrays((3, 4), (4,), key=(1,)), arrays((3, 4), (), key=(slice(None, None, -2), None, -1)),
                     arrays((3, 4), (2, 1), key=(slice(1, 3),))))
 def put_part(x: Array, v: Array, *, key: Key) -> Array:
@@ -125,7 +122,7 @@ def max_at_tangent(tangents: list[Array | None], y: Array, x: Array, v: Array, *
 
 @primitive(
     backward=IndexRules(of_old, of_new), tangent=max_at_tangent, result=updated_type,
-    batch=updated_batch(lambda *args: max_at(*args)), samples=several(indexed((4, 2), (3,)), indexed((4, 2, 3), ())), tex="{0}")
+    batch=updated_batch(lambda *args: max_at(*args)), samples=several(indexed((4, 2), (3,)), indexed((4, 2, 3), ())))
 def max_at(x: Array, v: Array, *indices: Array) -> Array:
     """The array with each place raised to the greatest of the values given for it; equals share the gradient."""
     x = np.array(x)
@@ -162,7 +159,7 @@ class at:
 class Places:
     """Places of an array, chosen by an index."""
 
-    def __init__(self, x: Array, index: Key) -> None:
+    def __init__(self, x: Array, index: Entries) -> None:
         self.x, self.index = x, index
 
     def get(self) -> Array:
@@ -195,7 +192,7 @@ class Places:
             return put_part(self.x, on_part(part(self.x, key=self.index), v), key=self.index)
         t = typeof(self.x)
         entries = without_masks(t, self.index)
-        if not any(e is None or e is Ellipsis or isinstance(e, slice) for e in entries):
+        if not any(map(is_slice, entries)):
             return at_indices(self.x, v, *entries)
         numbers = getitem(np.arange(t.size).reshape(t.shape), self.index)
         return reshape(at_indices(reshape(self.x, (t.size,)), v, numbers), t.shape)
