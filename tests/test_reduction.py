@@ -96,3 +96,9 @@ def test_shares_add_up_to_one_whatever_is_tied(f):
     for _ in range(20):
         x = rng.integers(0, 3, (2, 5)).astype(np.float32)
         np.testing.assert_allclose(cr.grad(lambda x: f(x, axis=1).sum())(x).sum(1), 1.0, rtol=1e-6)
+
+
+def test_a_variance_without_freedom_is_nan_as_its_gradient():
+    with np.errstate(all="ignore"):
+        assert np.isnan(cr.var(np.ones(1), correction=1))
+        assert np.isnan(cr.grad(lambda x: cr.var(x, correction=1))(np.ones(1))).all()

@@ -88,7 +88,7 @@ from .searching import argmax, argmin, searchsorted
 from .softmax import log_softmax, softmax
 from .sorting import argcummax, argcummin, argsort, sort
 from .special import erf, erfc, gaussian, sinc, spherical_bessel
-from .statistics import mean, median, std, var
+from .statistics import centred, mean, median, std, var
 from .systems import cofactor, det, inv, matrix_rank, pinv, slogdet, solve
 from .trigonometric import acos, asin, atan, atan2, cos, deg2rad, rad2deg, sin, tan, turn
 from .updates import max_at, put_part, set_at
@@ -114,7 +114,7 @@ ALL: tuple[Primitive, ...] = (
     relu, relu6, leaky_relu, prelu, threshold, hardtanh, hardsigmoid, hardswish, sigmoid, logsigmoid, softplus, silu, mish,
     elu, selu, celu, softsign, gelu, gelu_slope, ndtr, normal_pdf,
     sum, prod, max, min, logsumexp, all, any, count_nonzero,
-    mean, var, std, median,
+    mean, centred, var, std, median,
     sort, argsort, argcummax, argcummin,
     argmax, argmin, searchsorted,
     cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,

@@ -14,7 +14,7 @@ from chainrule.errors import ShapeError
 from .arithmetic import divide
 from .broadcasting import astype, chain, reshape, spread, stop_gradient, sum
 from .choice import where
-from .comparison import equal, greater, indicator, isfinite, less, logical_not
+from .comparison import equal, indicator, isfinite
 from .cumulative import before, cumprod
 from .exponential import exp, log
 from .families import Declaration, Samples, arrays, past_batch, primitive, reduced, reduced_shape, several
@@ -78,13 +78,13 @@ def shared(chosen: Array, y: Array, axis: Shape) -> Array:
     return mask / sum(mask, axis=axis, keepdims=True)
 
 
-@reduction(lambda y, x, axis: shared(logical_not(less(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\max {0}",
+@reduction(lambda y, x, axis: shared(equal(x, y), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\max {0}",
            native=np.maximum.reduce)
 def max(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The greatest element along `axis`, NaN if one of them is; equal ones share the gradient."""
 
 
-@reduction(lambda y, x, axis: shared(logical_not(greater(x, y)), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\min {0}",
+@reduction(lambda y, x, axis: shared(equal(x, y), y, axis), samples=EVERY_OPTION, empty=False, tex=r"\min {0}",
            native=np.minimum.reduce)
 def min(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     """The least element along `axis`, NaN if one of them is; equal ones share the gradient."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.type import Array, Shape, Type, typeof
+from chainrule.core.type import Array, Shape, Type, normal_axes, typeof
 
 from .broadcasting import broadcast_to, reshape, spread
 from .choice import where
@@ -29,10 +29,15 @@ def mean(x: Array, *, axis: Shape, keepdims: bool) -> Array:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-def centred(x: Array, axis: Shape) -> Array:
-    """`x` minus its mean, by engine operations. The mean is corrected once, so that a constant gives exactly 0."""
-    rough = mean(x, axis=axis, keepdims=True)
-    return x - (rough + mean(x - rough, axis=axis, keepdims=True))
+@linear(
+    transpose=lambda g, x, axis: centred(g, axis=axis), result=lambda t, axis: t,
+    batch=lambda t, axis: {"axis": past_batch(axis)}, tex=r"\operatorname{{centred}} {0}",
+    prepare=lambda x, axis=None: ((x,), {"axis": normal_axes("centred", axis, typeof(x).ndim)}),
+    samples=several(arrays((3, 4), axis=1), arrays((2, 3, 4), axis=(0, 2))))
+def centred(x: Array, *, axis: Shape) -> Array:
+    """The distances of the elements from their mean. The mean is corrected once, so that a constant gives exactly 0."""
+    rough = np.mean(x, axis=axis, keepdims=True)
+    return x - (rough + np.mean(x - rough, axis=axis, keepdims=True))
 
 
 def spread_prepare(name: str) -> Callable[..., Any]:
@@ -50,19 +55,18 @@ def freedom(x: Array, axis: Shape, correction: float) -> float:
 SPREADS = several(EVERY_OPTION, arrays((3, 4), axis=0, correction=1))
 
 
-@reduction(lambda y, x, axis, correction: centred(x, axis) * (2.0 / freedom(x, axis, correction)),
+@reduction(lambda y, x, axis, correction: 2.0 * centred(x, axis=axis) / freedom(x, axis, correction),
            samples=SPREADS, prepare=spread_prepare("var"), tex=r"\operatorname{{var}} {0}")
 def var(x: Array, *, axis: Shape, keepdims: bool, correction: float = 0.0) -> Array:
     """The variance along `axis`: the mean square distance from the mean, over `n - correction`, in two passes."""
-    rough = np.mean(x, axis=axis, keepdims=True)
-    centre = x - (rough + np.mean(x - rough, axis=axis, keepdims=True))
-    return np.divide(np.sum(centre * centre, axis=axis, keepdims=keepdims), freedom(x, axis, correction))
+    distances = centred.forward(x, axis=axis)
+    return np.divide(np.sum(distances * distances, axis=axis, keepdims=keepdims), freedom(x, axis, correction))
 
 
 def std_slope(y: Array, x: Array, axis: Shape, correction: float) -> Array:
     """(x - mean) / ((n - correction) y), and 0 where all are equal: the least steep of the slopes that meet there."""
     constant = equal(y, 0)
-    unit = centred(x, axis) / where(constant, 1.0, y)
+    unit = centred(x, axis=axis) / where(constant, 1.0, y)
     return where(constant, 0.0, unit / freedom(x, axis, correction))
 
 
