@@ -7,10 +7,15 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from chainrule.core.interpreter import Interpreter, under
 from chainrule.core.primitive import Primitive
 from chainrule.core.stage import Graph, Symbol, stage
-from chainrule.core.type import Shape, Type, typeof
+from chainrule.core.type import Array, Shape, Type, typeof
 from chainrule.ops.arithmetic import multiply, negative, subtract
+from chainrule.ops.exponential import share
+from chainrule.ops.power import base_slope, exponent_slope, leg
+from chainrule.ops.special import gaussian
+from chainrule.ops.trigonometric import turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +75,30 @@ def number(value: Any) -> Number:
 LONGEST = 24  # operations; a formula beyond is not read by anybody
 
 
+KERNELS = {base_slope, exponent_slope, leg, turn, share, gaussian}
+"""Operations that exist for their digits only: a formula says what they compute."""
+
+
+class Written(Interpreter):
+    """Apply a kernel by its body, and all others as ever."""
+
+    __slots__ = ()
+    name = "written"
+
+    def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
+        return prim.body(*args, **params) if prim in KERNELS and prim.body else self.parent.apply(prim, args, params)
+
+
 def staged(f: Callable[..., Any], types: Mapping[str, Type]) -> Formula | None:
     """What `f` says, called on one symbol for each named type; None where it needs numbers to say it, or says too much.
 
     A formula that uses a value twice repeats it, so lengths are watched while it grows.
     """
+    def written(*symbols: Array) -> Array:
+        with under(Written()):
+            return f(*symbols)
     try:
-        graph = stage(f, *types.values(), names=list(types))
+        graph = stage(written, *types.values(), names=list(types))
     except Exception:  # a rule may look at values in any way it likes: then there is no formula, and the number speaks alone
         return None
     return inlined(graph)

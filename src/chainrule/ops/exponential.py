@@ -9,7 +9,7 @@ from chainrule.core.type import Array
 
 from .choice import where
 from .comparison import equal, less_equal
-from .elementwise import elementwise
+from .elementwise import elementwise, gate
 
 LOG_2 = math.log(2.0)
 LOG_10 = math.log(10.0)
@@ -61,12 +61,8 @@ def logaddexp(a: Array, b: Array) -> Array:
     """The logarithm of a sum of two exponentials, which are not computed themselves and so cannot overflow."""
 
 
-@elementwise(lambda y, a, b: y * share(b, a), lambda y, a, b: -y * share(b, a),
-             tex=r"\frac{{e^{{{0}}}}}{{e^{{{0}}} + e^{{{1}}}}}")
-def share(a: Array, b: Array) -> Array:
-    """The part of `e^a` in the sum `e^a + e^b`; 0 where `a` is -inf, also in a sum of nothing.
-
-    What the difference `a - b` loses by rounding (Knuth, TAOCP 2, 4.2.2, theorem B) is given back as a factor: in the tails it
+def share_values(a: Array, b: Array) -> Array:
+    """What the difference `a - b` loses by rounding (Knuth, TAOCP 2, 4.2.2, theorem B) is given back as a factor: in the tails it
     is worth hundreds of units in the last place.
     """
     with np.errstate(all="ignore"):
@@ -77,6 +73,13 @@ def share(a: Array, b: Array) -> Array:
         small = np.exp(-np.abs(difference)) * (1 - np.copysign(lost, lost * np.sign(difference)))
         part = np.where(difference < 0, small, lost.dtype.type(1)) / (1 + small)
         return np.where(np.equal(a, -np.inf), lost.dtype.type(0), part)[()]
+
+
+@gate(lambda y, a, b: y * share(b, a), lambda y, a, b: -y * share(b, a), forward=share_values,
+      tex=r"\frac{{e^{{{0}}}}}{{e^{{{0}}} + e^{{{1}}}}}")
+def share(a: Array, b: Array) -> Array:
+    """The part of `e^a` in the sum `e^a + e^b`; 0 where `a` is -inf, also in a sum of nothing."""
+    return exp(a) / (exp(a) + exp(b))
 
 
 @elementwise(lambda y, x, z: where(equal(x, 0) & less_equal(z, 0), 0.0, log(z)), lambda y, x, z: where(equal(x, 0), 0.0, x / z),

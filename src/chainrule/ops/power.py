@@ -10,7 +10,7 @@ from chainrule.core.type import Array
 
 from .arithmetic import abs
 from .broadcasting import chain
-from .elementwise import elementwise
+from .elementwise import elementwise, gate
 from .exponential import log
 
 POSITIVE = ((0.5, 2.0), (-3.0, 3.0))
@@ -21,7 +21,7 @@ def square(x: Array) -> Array:
     """The number times itself."""
 
 
-@elementwise(lambda y, x: 0.5 / abs(y), domain=(0.1, 3.0), tex=r"\sqrt{{{0}}}", native=np.sqrt)  # abs: the root of -0.0 is -0.0
+@elementwise(lambda y, x: 0.5 / y, domain=(0.1, 3.0), tex=r"\sqrt{{{0}}}", native=np.sqrt)
 def sqrt(x: Array) -> Array:
     """The square root; its slope in 0 is infinite."""
 
@@ -58,11 +58,8 @@ def mixed(y: Array, a: Array, b: Array) -> Array:
     return chain(pow(a, b - 1), 1 + chain(b, log(abs(a))))
 
 
-@elementwise(lambda y, a, b: chain(b, base_slope(a, b - 1)), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}")
-def base_slope(a: Array, b: Array) -> Array:
-    """The slope of a power in its base, `b a^(b-1)`, and 0 for `b = 0`.
-
-    Where `b - 1` is not exact, `a^b / a` takes its place. Each power is the square of its root, so that neither
+def base_slope_values(a: Array, b: Array) -> Array:
+    """Where `b - 1` is not exact, `a^b / a` takes the place of `a^(b-1)`. Each power is the square of its root, so that neither
     overflows or underflows before the result does. float32 is computed in float64, where nothing of this matters.
     """
     dtype = np.result_type(a, b)
@@ -79,9 +76,15 @@ def base_slope(a: Array, b: Array) -> Array:
         return np.where(np.equal(b, 0), 0.0, slope * sign)[()]
 
 
-@elementwise(mixed, lambda y, a, b: chain(y, log(abs(a))), domain=POSITIVE, tex=r"{{{0}}}^{{{1}}} \log |{0}|")
-def exponent_slope(a: Array, b: Array) -> Array:
-    """The slope of a power in its exponent, `a^b log|a|`, and 0 for `a = 0`."""
+@gate(lambda y, a, b: chain(b, base_slope(a, b - 1)), mixed, domain=POSITIVE, tex="{1} {{{0}}}^{{{1} - 1}}",
+      forward=base_slope_values)
+def base_slope(a: Array, b: Array) -> Array:
+    """The slope of a power in its base, `b a^(b-1)`, and 0 for `b = 0`."""
+    return b * pow(a, b - 1)
+
+
+def exponent_slope_values(a: Array, b: Array) -> Array:
+    """In float64, and with the power as the square of its root, which does not overflow before the result does."""
     dtype = np.result_type(a, b)
     with np.errstate(all="ignore"):
         wide: Any = np.asarray(a, np.float64 if dtype == np.float32 else dtype)
@@ -92,18 +95,30 @@ def exponent_slope(a: Array, b: Array) -> Array:
         return np.asarray(np.where(magnitude == 0, 0.0, slope), dtype)[()]
 
 
+@gate(mixed, lambda y, a, b: chain(y, log(abs(a))), domain=POSITIVE, tex=r"{{{0}}}^{{{1}}} \log |{0}|",
+      forward=exponent_slope_values)
+def exponent_slope(a: Array, b: Array) -> Array:
+    """The slope of a power in its exponent, `a^b log|a|`, and 0 for `a = 0`."""
+    return pow(a, b) * log(abs(a))
+
+
 @elementwise(lambda y, a, b: leg(a, b), lambda y, a, b: leg(b, a), domain=(0.3, 3.0), tex=r"\sqrt{{{0}^2 + {1}^2}}",
              native=np.hypot)
 def hypot(a: Array, b: Array) -> Array:
     """The length of a vector with legs `a` and `b`; both slopes are 0 at `hypot(0, 0)`."""
 
 
-@elementwise(lambda y, a, b: chain(square(leg(b, a)), 1 / hypot(a, b)), lambda y, a, b: -chain(y * leg(b, a), 1 / hypot(a, b)),
-             domain=(0.3, 3.0), tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}")
-def leg(a: Array, b: Array) -> Array:
-    """The leg `a` of a vector `(a, b)` scaled to length 1, and 0 where there is no direction; safe from overflow."""
+def leg_values(a: Array, b: Array) -> Array:
+    """Scaled by the longer leg, so that nothing overflows; 0 where there is no direction."""
     scale = np.maximum(np.abs(a), np.abs(b))
     scale = np.where(scale == 0, scale.dtype.type(1), scale)
     a = a / scale
     length = np.hypot(a, b / scale)
     return a / np.where(length == 0, length.dtype.type(1), length)
+
+
+@gate(lambda y, a, b: chain(square(leg(b, a)), 1 / hypot(a, b)), lambda y, a, b: -chain(y * leg(b, a), 1 / hypot(a, b)),
+      domain=(0.3, 3.0), tex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}", forward=leg_values)
+def leg(a: Array, b: Array) -> Array:
+    """The leg `a` of a vector `(a, b)` scaled to length 1, and 0 where there is no direction."""
+    return a / hypot(a, b)

@@ -6,8 +6,8 @@ import numpy as np
 from chainrule.core.type import Array
 
 from .broadcasting import chain
-from .elementwise import elementwise
-from .power import hypot, sqrt
+from .elementwise import elementwise, gate
+from .power import hypot, pow, sqrt
 
 
 @elementwise(lambda y, x: cos(x), tex=r"\sin {0}", native=np.sin)
@@ -52,17 +52,19 @@ def atan2(a: Array, b: Array) -> Array:
     """The angle of the point with height `a` and width `b`, from -pi to pi; both slopes are 0 at `atan2(0, 0)`."""
 
 
-@elementwise(lambda y, a, b: chain(-2 * y, turn(b, a)), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y),
-             domain=(0.3, 3.0), tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}")
-def turn(a: Array, b: Array) -> Array:
-    """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre.
-
-    Computed on the binary digits, and scaled at the end, so that nothing overflows or underflows before the result does.
-    """
+def turn_values(a: Array, b: Array) -> Array:
+    """On the binary digits, and scaled at the end, so that nothing overflows or underflows before the result does."""
     _, exponent = np.frexp(np.maximum(np.abs(a), np.abs(b)))
     square = np.ldexp(a, -exponent) ** 2 + np.ldexp(b, -exponent) ** 2
     digits, size = np.frexp(b)
     return np.ldexp(digits / np.where(square == 0, square.dtype.type(1), square), size - 2 * exponent)
+
+
+@gate(lambda y, a, b: chain(-2 * y, turn(b, a)), lambda y, a, b: (turn(b, a) - y) * (turn(b, a) + y),
+      domain=(0.3, 3.0), tex=r"\frac{{{1}}}{{{0}^2 + {1}^2}}", forward=turn_values)
+def turn(a: Array, b: Array) -> Array:
+    """`b / (a^2 + b^2)`: how fast a point turns that moves up; 0 at the centre."""
+    return b / (pow(a, 2) + pow(b, 2))
 
 
 @elementwise(np.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}", native=np.deg2rad)
