@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import laws
 from chainrule.core.primitive import Primitive
+from chainrule.core.type import is_float, typeof
 from chainrule.explanation.data import SCHEMA
 from chainrule.explanation.examples import EXAMPLES
 from chainrule.explanation.facts import Explanation
 from chainrule.explanation.formulas import explain_formula
 from chainrule.explanation.table import fitted, table
 from chainrule.explanation.writing import text as text_of
+from chainrule.ops import ALL
 
 close = np.testing.assert_allclose
 
@@ -316,3 +319,30 @@ def test_an_explanation_prints_as_its_page():
     e = cr.explain(leaf(2.0, "x") * 3.0)
     assert isinstance(e, Explanation)
     assert str(e) == e.text()
+
+
+# ---------------------------------------------------------------------------------------- every operation
+def recorded(prim, sample):
+    """One number made of an operation's result on a sample, or None where no gradient flows."""
+    args, params = laws.canonical(prim, sample)
+    given = [cr.tensor(np.asarray(a), requires_grad=True, name=f"x{i}") if rule and a is not None and is_float(typeof(a).dtype)
+             else a for i, (a, rule) in enumerate(zip(args, laws.rules_of(prim, len(args))))]
+    total = laws.weighed(prim(*given, **params))
+    return total if isinstance(total, cr.Tensor) and total.requires_grad else None
+
+
+@pytest.mark.parametrize("prim", ALL, ids=str)
+def test_every_operation_is_explained(prim):
+    for sample in laws.samples(prim):
+        loss = recorded(prim, sample)
+        if loss is None:
+            continue
+        for e in (cr.explain(loss), cr.explain(loss, open=True)):
+            for node in e.nodes:
+                into = e.edges_into(node.id)
+                if into and not isinstance(node.value, tuple):
+                    close(sum(x.contribution for x in into), node.gradient, rtol=1e-9, atol=1e-12)
+            assert max(map(len, e.text().splitlines())) <= 80
+            assert balanced(e.latex())
+            json.loads(e.json())
+            assert not sample.smooth or all(c.agrees for c in e.checks)

@@ -69,7 +69,8 @@ class Call(Formula):
 
 
 def number(value: Any) -> Number:
-    return Number(typeof(value).shape, value)
+    """A number, an array, or the several outputs of an operation, as a formula."""
+    return Number(() if isinstance(value, tuple) else typeof(value).shape, value)
 
 
 LONGEST = 24  # operations; a formula beyond is not read by anybody
