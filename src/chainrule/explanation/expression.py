@@ -117,6 +117,14 @@ def folded(sign: str, compute: Callable[[Any, Any], Any], left: float, right: fl
     return finite(made)
 
 
+def check_arguments(operation: Any, given: list[Any]) -> None:
+    """Operations without options are NumPy functions, which would take one more array to write into, and words for numbers."""
+    if isinstance(operation, Primitive) and operation.prepare is None and isinstance(operation.backward, tuple):
+        takes = len(operation.backward)
+        if len(given) != takes or any(isinstance(x, str) for x in given):
+            raise ExpressionError(f"{operation.name} takes {takes} value{'s'[:takes > 1]}; {len(given)} arguments were given.")
+
+
 class Reading:
     """One expression, being read: its variables, and the values given names on the way."""
 
@@ -228,11 +236,13 @@ class Reading:
         options = {k.arg: self.option(k.value, depth) for k in node.keywords if k.arg}
         if len(options) < len(node.keywords):
             raise ExpressionError(f"{name}: ** cannot be used in a call.")
+        check_arguments(self.operations[name], args)
         try:
             return self.operations[name](*args, **options)
         except ChainruleError:
             raise
-        except (TypeError, ValueError, IndexError, AttributeError, KeyError, OverflowError, MemoryError) as error:
+        except (TypeError, ValueError, IndexError, AttributeError, KeyError, OverflowError, MemoryError,
+                RecursionError) as error:
             raise ExpressionError(f"{name}: {re.sub(PREPARE, '', str(error))}") from None
 
     def argument(self, node: ast.expr, depth: int) -> Any:

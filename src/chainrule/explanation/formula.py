@@ -231,9 +231,10 @@ def simplified(call: Call) -> Formula:
         shorter = rule(call)
         if shorter is not None:
             return shorter
-    if call.shape == () and call.args and all(isinstance(a, Number) and typeof(a.value).shape == () for a in call.args):
+    if call.shape == () and call.args and all(isinstance(a, Number) and np.ndim(a.value) == 0 for a in call.args):
+        values = [np.broadcast_to(a.value, a.shape) if a.shape else a.value for a in call.args if isinstance(a, Number)]
         with np.errstate(all="ignore"):
-            return number(call.prim.forward(*(a.value for a in call.args if isinstance(a, Number)), **call.params))
+            return number(call.prim.forward(*values, **call.params))
     return call
 
 

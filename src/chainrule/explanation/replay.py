@@ -66,7 +66,7 @@ class Replay:
     def tolerance(self) -> float:
         """How exactly a gradient can agree: it was computed in the least precise dtype of the record."""
         dtypes = {np.asarray(x.value).dtype for x in self.order if not isinstance(x.value, tuple)}
-        return 1e-6 if all(np.finfo(d).precision > 10 for d in dtypes if is_float(d)) else 1e-3
+        return 2e-5 if all(np.finfo(d).precision > 10 for d in dtypes if is_float(d)) else 1e-3
 
     def compared(self, leaf: Recorded, index: tuple[int, ...], gradient: float, scale: float,
                  tolerance: float) -> tuple[float, bool, str]:
@@ -83,4 +83,6 @@ class Replay:
         slopes = sorted(((middle - left) / step, (right - middle) / step))
         if slopes[0] - margin <= gradient <= slopes[1] + margin:
             return difference, True, f"a kink: between the slopes {slopes[0]:.4g} and {slopes[1]:.4g}"
-        return difference, False, "differs"
+        closer = self.nudged(leaf, index, step / 10) - self.nudged(leaf, index, -step / 10)
+        jumps = abs(closer) > 0.5 * abs(right - left)  # a tenth of the way, and most of the difference is still there
+        return difference, False, "a jump: no slope here" if jumps else "differs"
