@@ -238,6 +238,12 @@ def test_the_example_in_the_documentation_is_what_comes_out(root):
     assert steady(shown) == steady(e.text())
 
 
+def test_the_program_in_the_documentation_runs(root, capsys):
+    page = (root / "docs" / "explain.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), {})
+    assert "sigmoid(v2)" in capsys.readouterr().out
+
+
 @pytest.fixture
 def root(request):
     return request.config.rootpath
@@ -299,6 +305,14 @@ def test_a_large_graph_is_shortened_on_the_page_and_whole_in_the_facts():
     assert "(240 of 300 edges left out; .json() has all)" in text
     assert len(text.splitlines()) < 150
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_value_used_a_thousand_times_has_a_thousand_edges():
+    x = leaf(0.5, "x")
+    e = cr.explain(cr.sum(cr.stack(*[x] * 1000)))
+    assert len(e.edges_into("x")) == 1000
+    assert e.gradients == {"x": 1000.0}
+    assert "x merge  sum of 1000 edges" in e.text()
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -54,9 +54,9 @@ class Derivations:
         if x is self.record.loss:
             return number(np.ones(self.record.loss.shape))
         edges = self.arriving.get(self.record.ids[id(x)], [])
-        if not edges or any(e.rule is None for e in edges):
-            return self.record.gradient_name(x)
         most = 2 * (SHORT if shape_of(value_of(x)) == () else SHORT_ARRAYS)
+        if not 0 < len(edges) <= most or any(e.rule is None for e in edges):
+            return self.record.gradient_name(x)
         whole, last = self.sum_of(edges, self.upstream), self.sum_of(edges, self.arrival)
         self.near[self.record.ids[id(x)]] = last
         return whole if whole.size <= most else last if last.size <= most else self.record.gradient_name(x)

@@ -21,6 +21,8 @@ from .replay import Replay
 from .values import plain, shape_of, value_of
 from .writing import tex_name
 
+MOST_ARGUMENTS = 20  # of an operation whose rules are written as formulas
+
 
 class Record:
     """A recorded loss with its sweep, on the way to becoming facts.
@@ -115,7 +117,7 @@ class Record:
     def written(self, x: Any, kind: str, i: int, f: Callable[..., Any]) -> Formula | None:
         """What `f(g, y, *args)` says of an operation's result, in the names of this record; run once for each kind of call."""
         symbolic = [id(a) in self.named for a in x.args]
-        if any(isinstance(v, tuple) for v in (x.value, *x.values)):
+        if any(isinstance(v, tuple) for v in (x.value, *x.values)) or len(x.args) > MOST_ARGUMENTS:
             return None
         types = {"g": typeof(x.value), "y": typeof(x.value)}
         types |= {f"a{k}": typeof(v) for k, (v, s) in enumerate(zip(x.values, symbolic)) if s}
