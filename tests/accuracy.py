@@ -92,7 +92,7 @@ def points(reference: Reference, dtype: type, count: int) -> tuple[np.ndarray, .
             lines = [first, np.where(rng.random(first.shape) < 0.25, near, second).astype(dtype)]
     inside = np.ones(lines[0].shape, bool)
     for x, (low, high) in zip(lines, reference.domain):
-        inside &= np.isfinite(x) & (x >= low) & (x <= high)
+        inside &= np.isfinite(x) & (x >= low) & (x <= high) & ~(np.signbit(x) & (low == 0))  # sqrt(-0.0) has slope -inf
     return tuple(x[inside] for x in lines)
 
 
