@@ -87,6 +87,7 @@ RIGHT = {
     "large": (lambda x: cr.sum(cr.sin(x) * x), np.linspace(-3, 3, 20_000)),
     "tiny and huge": (lambda x: cr.log(x), np.array([1e-8, 1.0, 1e8])),
     "a gradient inside": (lambda x: cr.grad(lambda y: cr.sum(y * y * y))(x), X),
+    "dropout": (lambda x: cr.dropout(x, 0.5) * x, X),
     "a checkpoint": (cr.checkpoint(lambda x: cr.sin(x) * x), X),
     "a constant": (lambda x: 3.0, X),
 }
@@ -117,6 +118,11 @@ def test_elements_on_a_kink_are_listed_not_judged():
 def test_slopes_that_no_difference_can_see_are_listed():
     report = cr.check_gradients(lambda x: cr.sqrt(x), np.array([0.0, 4.0]), order=1)
     assert "1 element" in str(report) and "[0]" in str(report)
+
+
+def test_what_is_computed_in_float32_is_too_coarse_to_judge():
+    report = cr.check_gradients(lambda x: cr.astype(x, "float32") * 2.0, X)
+    assert "less than float64" in str(report)
 
 
 def test_a_cut_is_blamed_on_the_cut():

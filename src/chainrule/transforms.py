@@ -238,7 +238,8 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     """`f`, written for one example, on a batch: the examples lie along axis `in_axes` of each argument (None: shared by all).
 
     `in_axes` is one number for all arguments, or a tuple with an entry for each; an argument may be a tree. Arguments given by
-    name are shared. The results are stacked along `out_axes`. Raises ShapeError where the batch sizes differ.
+    name are shared, and so are random numbers drawn inside. The results are stacked along `out_axes`. Raises ShapeError where
+    the batch sizes differ.
 
     >>> import chainrule as cr, numpy as np
     >>> cr.vmap(lambda x, w: (x * w).sum(), in_axes=(0, None))(np.ones((3, 2)), np.array([1.0, 2.0]))
