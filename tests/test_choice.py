@@ -53,3 +53,8 @@ def test_fmax_gives_all_to_the_number_that_is_there():
 def test_replaced_numbers_get_no_gradient():
     x = np.array([1.0, np.nan, np.inf])
     assert cr.grad(lambda x: (cr.nan_to_num(x, posinf=1.0) * 3.0).sum())(x).tolist() == [3.0, 0.0, 0.0]
+
+
+def test_the_slope_of_clip_reads_as_python_would_read_it():
+    x = cr.tensor(2.0, requires_grad=True, name="x")
+    assert "(x >= 0) & (x <= 1)" in cr.explain(cr.clip(x, 0.0, 1.0) * x).text()

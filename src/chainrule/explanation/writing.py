@@ -89,7 +89,7 @@ def infix_text(formula: Call, sign: str) -> Written:
     right = binds if sign == "+" else binds + 1  # a - (b - c) and a / (b * c) keep theirs
     if sign == "*" and isinstance(b, Call) and b.prim.infix == "*":
         right = binds
-    left = min(binds, SUM) if isinstance(a, Number) else binds  # a minus sign in front stands without parentheses
+    left = min(binds, SUM) if isinstance(a, Number) else max(binds, SUM)  # a minus sign in front stands without parentheses
     first, second = (ATOM if sign in "*/" and is_matrix_product(x) else needs
                      for x, needs in ((a, left), (b, max(right, PRODUCT))))
     return f"{inside(a, first)} {sign} {inside(b, second)}", binds
