@@ -19,6 +19,7 @@ from chainrule.ops.activation import (
     softsign,
     threshold,
 )
+from chainrule.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from chainrule.ops.attention import embedding, scaled_dot_product_attention
 from chainrule.ops.contraction import linear
 from chainrule.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -39,9 +40,6 @@ from chainrule.ops.loss import (
 )
 from chainrule.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from chainrule.ops.pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,

@@ -19,8 +19,6 @@ from .broadcasting import broadcast_to, reshape
 from .columns import Padding, padded, per_axis
 from .convolution import over, same_call
 from .families import arrays, primitive, several
-from .matmul import matmul
-from .movement import moveaxis
 
 
 # ---------------------------------------------------------------------------------------- the form of a call
@@ -106,6 +104,11 @@ def winners(x: Array, y: Array, kernel: Shape, stride: Shape, padding: Padding, 
         yield place, won
 
 
+def keeper(x: Array) -> Callable[[Array, Array], Array]:
+    """How to keep elements where a mask holds, with 0 elsewhere: a product is three times faster, but infinity * 0 is not 0."""
+    return np.multiply if np.isfinite(x).all() else lambda values, mask: np.where(mask, values, values.dtype.type(0))
+
+
 @primitive(
     backward=(lambda g, y, x, **params: max_scatter(g, x, y, **params),),
     tangent=lambda tangents, y, x, **params: max_gather(tangents[0], x, y, **params),
@@ -130,8 +133,9 @@ def max_windows(x: Array, *, kernel: Shape, stride: Shape, padding: Padding, dil
 def max_scatter(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape) -> Array:
     """The gradient of max pooling: each element of `g` added at the first maximum of its window in `x`, which is `y`."""
     d: Array = np.zeros((*x.shape[:2], *(n + low + high for n, (low, high) in zip(x.shape[2:], padding))), g.dtype)
+    keep = keeper(g)
     for place, won in winners(x, y, kernel, stride, padding, dilation):
-        d[place] += np.where(won, g, g.dtype.type(0))
+        d[place] += keep(g, won)
     return cropped(d, padding)
 
 
@@ -144,8 +148,9 @@ def max_gather(h: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, pa
     """The elements of `h` at the first maximum of each window in `x`, which is `y`."""
     wide = padded(h, padding)
     d = np.zeros(y.shape, h.dtype)
+    keep = keeper(h)
     for place, won in winners(x, y, kernel, stride, padding, dilation):
-        np.copyto(d, wide[place], where=won)
+        d += keep(wide[place], won)
     return d
 
 
@@ -265,34 +270,3 @@ def avg_pool3d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0,
                count_include_pad: bool = True) -> Array:
     """The average of each window of x (N, C, D, H, W), with the zeros of the padding counted or not. As PyTorch's."""
     return avg_pool(3, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
-
-
-def averaging(size: int, out: int, dtype: Any) -> Array:
-    """The matrix whose rows average `out` nearly equal, perhaps overlapping, stretches of `size` elements."""
-    start, stop = np.arange(out) * size // out, -(-np.arange(1, out + 1) * size // out)
-    place = np.arange(size)
-    inside = (place >= start[:, None]) & (place < stop[:, None])
-    return (inside / inside.sum(1, keepdims=True)).astype(dtype)
-
-
-def adaptive_avg_pool(rank: int, x: Array, output_size: Any) -> Array:
-    t = typeof(x)
-    for axis, out in zip(range(t.ndim - rank, t.ndim), per_axis("output_size", output_size, rank, 1)):
-        rows = averaging(t.shape[axis], out, t.dtype)
-        x = moveaxis(matmul(moveaxis(x, axis, -1), rows.T), -1, axis)
-    return x
-
-
-def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
-    """Averages of equal stretches of x (..., L), so many that the result has `output_size` places. As PyTorch's."""
-    return adaptive_avg_pool(1, x, output_size)
-
-
-def adaptive_avg_pool2d(x: Array, output_size: Any) -> Array:
-    """Averages of equal patches of x (..., H, W), so many that the result is of `output_size`. As PyTorch's."""
-    return adaptive_avg_pool(2, x, output_size)
-
-
-def adaptive_avg_pool3d(x: Array, output_size: Any) -> Array:
-    """Averages of equal blocks of x (..., D, H, W), so many that the result is of `output_size`. As PyTorch's."""
-    return adaptive_avg_pool(3, x, output_size)
