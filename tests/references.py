@@ -258,6 +258,8 @@ def chance(f: Any) -> Any:
 CHANCES = (0.0, 1.0)
 reference("squared_error", lambda a, t: mp.fsub(a, t, exact=True) ** 2, lambda a, t: 2 * mp.fsub(a, t, exact=True),
           lambda a, t: 2 * mp.fsub(t, a, exact=True))
+reference("half_square", lambda a, t: mp.fsub(a, t, exact=True) ** 2 / 2, lambda a, t: mp.fsub(a, t, exact=True),
+          lambda a, t: mp.fsub(t, a, exact=True))
 reference("huber", lambda a, t: (a - t) ** 2 / 2 if abs(a - t) < 1 else abs(a - t) - 0.5,
           lambda a, t: max(-1, min(a - t, 1)), lambda a, t: max(-1, min(t - a, 1)))
 reference("sigmoid_cross_entropy", lambda x, t: softplus(x) - t * x, lambda x, t: sigmoid(x) - t, lambda x, t: -x,

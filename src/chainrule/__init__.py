@@ -55,8 +55,9 @@ from .ops.attention import embedding, scaled_dot_product_attention
 from .ops.dropout import drop
 from .random import dropout
 from .ops.loss import (
-    bernoulli_cross_entropy, binary_cross_entropy, binary_cross_entropy_with_logits, cosine_similarity, half_squared_error,
-    hinge_loss, huber, huber_loss, kl_div, l1_loss, mse_loss, normalize, sigmoid_cross_entropy, smooth_l1_loss, squared_error,
+    bernoulli_cross_entropy, binary_cross_entropy, binary_cross_entropy_with_logits, cosine_similarity, half_square,
+    half_squared_error, hinge_loss, huber, huber_loss, kl_div, l1_loss, mse_loss, normalize, sigmoid_cross_entropy,
+    smooth_l1_loss, squared_error,
 )
 from .ops.cross_entropy import cross_entropy, nll_loss, one_hot, softmax_cross_entropy
 from .creation import (

@@ -74,7 +74,7 @@ from .gelu import gelu, gelu_slope, ndtr, normal_pdf
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .indexing import add_at, embed, get_at, part
 from .joining import concat
-from .loss import bernoulli_cross_entropy, huber, sigmoid_cross_entropy, squared_error
+from .loss import bernoulli_cross_entropy, half_square, huber, sigmoid_cross_entropy, squared_error
 from .matmul import chain_matmul, matmul
 from .movement import permute_dims, stack
 from .normalization import divide_by_rms, standardize
@@ -119,7 +119,7 @@ ALL: tuple[Primitive, ...] = (
     argmax, argmin, searchsorted,
     cumsum, cumprod, logcumsumexp, linear_recurrence, shifted,
     softmax, log_softmax, softmax_cross_entropy, one_hot, standardize, divide_by_rms, drop,
-    squared_error, huber, sigmoid_cross_entropy, bernoulli_cross_entropy,
+    squared_error, half_square, huber, sigmoid_cross_entropy, bernoulli_cross_entropy,
     reshape, broadcast_to, permute_dims, stack, concat, cycle,
     part, embed, get_at, add_at, put_part, set_at, max_at,
     cast, integer_cast, stop_gradient, chain,
