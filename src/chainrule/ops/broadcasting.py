@@ -1,6 +1,7 @@
 """Broadcasting repeats an array to the shape of another; the operations here do it, and undo it on the way back."""
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import Any
 
@@ -46,9 +47,9 @@ def astype(x: Array, dtype: Any, copy: bool = True) -> Array:
 
 def reshape_prepare(x: Array, shape: Any, copy: bool | None = None) -> Any:
     shape = normal_shape(shape)
-    t = typeof(x)
     if -1 in shape:
-        rest = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+        t = typeof(x)
+        rest = math.prod(n for n in shape if n != -1)
         if shape.count(-1) > 1 or (t.size % rest if rest else t.size):
             raise ShapeError(f"reshape: {t} has {t.size} elements, which do not fill {shape}.")
         shape = tuple(t.size // rest if n == -1 and rest else 0 if n == -1 else n for n in shape)
@@ -56,8 +57,8 @@ def reshape_prepare(x: Array, shape: Any, copy: bool | None = None) -> Any:
 
 
 def reshape_type(t: Type, shape: Shape) -> Type:
-    if t.size != np.prod(shape, dtype=np.int64):
-        raise ShapeError(f"reshape: {t} has {t.size} elements, shape {shape} has {np.prod(shape, dtype=np.int64)}. "
+    if t.size != math.prod(shape):
+        raise ShapeError(f"reshape: {t} has {t.size} elements, shape {shape} has {math.prod(shape)}. "
                          "Both must be equal; -1 stands for whatever fits.")
     return Type(shape, t.dtype)
 
@@ -68,7 +69,7 @@ def reshape_type(t: Type, shape: Shape) -> Type:
     prepare=reshape_prepare, samples=several(arrays((3, 4), shape=(2, 6)), arrays((3, 4), shape=(-1,))))
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same elements, in the same order, in another shape; one size may be -1."""
-    return np.reshape(x, shape)
+    return np.asarray(x).reshape(shape)
 
 
 def broadcast_type(t: Type, shape: Shape) -> Type:

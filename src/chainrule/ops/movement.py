@@ -32,7 +32,7 @@ def permute_type(t: Type, axes: Shape) -> Type:
     samples=arrays((2, 3, 4), axes=(2, 0, 1)), tex="{0}^T")
 def permute_dims(x: Array, *, axes: Shape) -> Array:
     """The array with its axes in another order."""
-    return np.transpose(x, axes)
+    return np.asarray(x).transpose(axes)
 
 
 def matrix_transpose(x: Array) -> Array:

@@ -1,9 +1,8 @@
 """A change of shape keeps the elements and their order; axes of size 1 come and go, and arrays are brought to one shape."""
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from chainrule.core.type import Array, broadcast, normal_axes, typeof
 from chainrule.errors import ArgumentError, ShapeError
@@ -14,6 +13,8 @@ from .broadcasting import broadcast_to, reshape
 def expand_dims(x: Array, axis: Any = 0) -> Array:
     """The array with new axes of size 1 at the places `axis` (an int or a tuple) of the result."""
     shape = typeof(x).shape
+    if type(axis) is int and 0 <= axis <= len(shape):
+        return reshape(x, shape=(*shape[:axis], 1, *shape[axis:]))
     added = normal_axes("expand_dims", axis, len(shape) + (len(axis) if isinstance(axis, tuple | list) else 1))
     sizes = iter(shape)
     return reshape(x, shape=tuple(1 if i in added else next(sizes) for i in range(len(shape) + len(added))))
@@ -46,7 +47,7 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     (first,), (last,) = normal_axes("flatten", start_dim, len(shape)), normal_axes("flatten", end_dim, len(shape))
     if first > last:
         raise ArgumentError(f"flatten: start_dim={start_dim} comes after end_dim={end_dim} in {typeof(x)}.")
-    joined = int(np.prod(shape[first:last + 1], dtype=np.int64))
+    joined = math.prod(shape[first:last + 1])
     return reshape(x, shape=(*shape[:first], joined, *shape[last + 1:]))
 
 
