@@ -144,6 +144,10 @@ def test_segments():
     np.testing.assert_array_equal(cr.segment_sum(data, ids), [[3, 4], [0, 0], [6, 2]])
     np.testing.assert_array_equal(cr.segment_mean(data, ids, 4), [[3, 4], [0, 0], [3, 1], [0, 0]])
     np.testing.assert_array_equal(cr.segment_max(data, ids), [[3, 4], [-np.inf, -np.inf], [5, 2]])
+    with pytest.raises(BoundsError, match="segment number -1 is negative"):
+        cr.segment_sum(data, np.array([0, -1, 1]))
+    with pytest.raises(BoundsError, match="add_at: index 7 is beyond"):
+        cr.segment_sum(data, np.array([0, 7, 1]), 3)
     np.testing.assert_array_equal(cr.grad(lambda d: cr.segment_mean(d, ids).sum())(data), [[0.5, 0.5], [1, 1], [0.5, 0.5]])
 
 

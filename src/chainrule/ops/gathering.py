@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.core.interpreter import concrete
+from chainrule.core.interpreter import Box, concrete
 from chainrule.core.type import Array, Shape, normal_axis, typeof
-from chainrule.errors import ShapeError
+from chainrule.errors import BoundsError, ShapeError
 
 from .broadcasting import reshape
 from .choice import maximum
@@ -71,7 +71,12 @@ def fitting(src: Array, index: Array) -> Array:
 
 # ---------------------------------------------------------------------------------------- segments
 def segments(segment_ids: Array, num_segments: int | None) -> int:
-    """How many segments there are: as many as was said, or up to the greatest number."""
+    """How many segments there are: as many as was said, or up to the greatest number.
+
+    A negative number would silently mean a segment counted from the end.
+    """
+    if not isinstance(segment_ids, Box) and np.min(segment_ids, initial=0) < 0:
+        raise BoundsError(f"segment number {np.min(segment_ids)} is negative; segments are numbered from 0.")
     if num_segments is not None:
         return num_segments
     return int(concrete(segment_ids, "counting the segments (give num_segments)").max(initial=-1)) + 1

@@ -74,15 +74,15 @@ def picked_shape(t: Type, indices: tuple[Type, ...]) -> Shape:
     return (*broadcast("getitem with several arrays", *indices), *t.shape[len(indices):])
 
 
-def out_of_bounds(x: Array, indices: tuple[Array, ...]) -> BoundsError:
+def out_of_bounds(name: str, x: Array, indices: tuple[Array, ...]) -> BoundsError:
     """The error that shows the first indices beyond the ends of their axis."""
     for axis, (i, n) in enumerate(zip(map(np.asarray, indices), x.shape)):
         wrong = i[(i < -n) | (i >= n)]
         if wrong.size:
             more = f" and {wrong.size - 3} more" if wrong.size > 3 else ""
-            return BoundsError(f"getitem: index {', '.join(map(str, wrong[:3]))}{more} is beyond axis {axis} of {typeof(x)}: it "
+            return BoundsError(f"{name}: index {', '.join(map(str, wrong[:3]))}{more} is beyond axis {axis} of {typeof(x)}: it "
                                f"takes {-n} to {n - 1}.")
-    return BoundsError(f"getitem: indices of {', '.join(str(typeof(i)) for i in indices)} do not fit {typeof(x)}.")
+    return BoundsError(f"{name}: indices of {', '.join(str(typeof(i)) for i in indices)} do not fit {typeof(x)}.")
 
 
 def example_numbers(size: int, ndim: int) -> Array:
@@ -143,7 +143,7 @@ def get_at(x: Array, *indices: Array) -> Array:
         return x[indices]
     except IndexError:
         picked_shape(typeof(x), tuple(map(typeof, indices)))
-        raise out_of_bounds(x, indices) from None
+        raise out_of_bounds("getitem", x, indices) from None
 
 
 def updated_type(t: Type, v: Type, *indices: Type) -> Type:
@@ -189,7 +189,7 @@ def add_at(x: Array, v: Array, *indices: Array) -> Array:
             add_rows(x, v, indices)
     except (IndexError, ValueError, TypeError):
         updated_type(typeof(x), typeof(v), *map(typeof, indices))
-        raise out_of_bounds(x, indices) from None
+        raise out_of_bounds("add_at", x, indices) from None
     return x
 
 

@@ -93,7 +93,7 @@ def set_at(x: Array, v: Array, *indices: Array) -> Array:
         x[indices] = v
     except (IndexError, ValueError):
         updated_type(typeof(x), typeof(v), *map(typeof, indices))
-        raise out_of_bounds(x, indices) from None
+        raise out_of_bounds("set_at", x, indices) from None
     return x
 
 
@@ -130,7 +130,7 @@ def max_at(x: Array, v: Array, *indices: Array) -> Array:
         np.maximum.at(x, indices, v)
     except (IndexError, ValueError, TypeError):
         updated_type(typeof(x), typeof(v), *map(typeof, indices))
-        raise out_of_bounds(x, indices) from None
+        raise out_of_bounds("max_at", x, indices) from None
     return x
 
 
@@ -208,7 +208,7 @@ def multiply_at(x: Array, v: Array, *indices: Array) -> Array:
     try:
         flat = np.ravel_multi_index(tuple(np.broadcast_to(np.where(n < 0, n + k, n), shape) for n, k in zip(numbers, lead)), lead)
     except ValueError:
-        raise out_of_bounds(np.empty(t.shape, np.bool_), tuple(numbers)) from None
+        raise out_of_bounds("multiply_at", np.empty(t.shape, np.bool_), tuple(numbers)) from None
     flat = np.atleast_1d(flat).ravel()
     rows, factors = reshape(x, (-1, *rest)), reshape(broadcast_to(v, (*shape, *rest)), (flat.size, *rest))
     order = np.argsort(flat, kind="stable")
