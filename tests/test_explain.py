@@ -333,6 +333,7 @@ def test_an_explanation_prints_as_its_page():
     e = cr.explain(leaf(2.0, "x") * 3.0)
     assert isinstance(e, Explanation)
     assert str(e) == e.text()
+    assert repr(e) == "<explanation of L = 6.0: 2 values, 1 edges, gradients in x; print it>"
 
 
 # ---------------------------------------------------------------------------------------- every operation

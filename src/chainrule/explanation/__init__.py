@@ -1,2 +1,2 @@
 """An explanation shows how every number in a gradient came to be."""
-from .entry import explain
+from .entry import explain as explain

@@ -55,7 +55,7 @@ def check(c: Check) -> dict[str, Any]:
 
 
 def written(formula: Formula | None) -> dict[str, str] | None:
-    return formula and {"text": text(formula), "latex": latex(formula)}
+    return None if formula is None else {"text": text(formula), "latex": latex(formula)}
 
 
 def numbers(x: Any) -> Any:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .facts import Edge
 from .formula import Call, Formula, Name, is_transpose, number, rebuilt, simplified
 from .values import shape_of, value_of
 
+if TYPE_CHECKING:
+    from .record import Record
+
 SHORT = 9  # operations; a derivation beyond stops at the gradients of the values before
 SHORT_ARRAYS = 3
 INLINED = 3  # operations; a value without a name is written out up to here
@@ -21,7 +24,7 @@ INLINED = 3  # operations; a value without a name is written out up to here
 class Derivations:
     """The gradient of each value: down to the loss where that is short, else from the named values before."""
 
-    def __init__(self, record: Any, edges: Sequence[Edge]) -> None:
+    def __init__(self, record: Record, edges: Sequence[Edge]) -> None:
         self.record = record
         self.arriving: dict[str, list[Edge]] = {}
         for e in edges:
@@ -35,9 +38,9 @@ class Derivations:
         """Values nobody named, as their formulas, where these are short."""
         found: dict[str, Formula] = {}
         for x in self.record.order:
-            if id(x) in self.record.chosen or x.prim is None or x is self.record.loss:
-                continue
             formula = self.record.node(x).formula
+            if id(x) in self.record.chosen or formula is None or x is self.record.loss:
+                continue
             whole = rebuilt(formula.put(found))
             if whole.size <= (INLINED if whole.shape == () else 1) or is_transpose(formula):
                 found[self.record.named[id(x)]] = whole

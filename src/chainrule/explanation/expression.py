@@ -114,7 +114,7 @@ def folded(sign: str, compute: Callable[[Any, Any], Any], left: float, right: fl
         raise ExpressionError(f"{said} has no meaning between numbers.") from None
     if isinstance(made, complex):
         raise ExpressionError(f"{said} is no real number.")
-    return finite(made)
+    return float(finite(made)) if isinstance(made, float) else int(finite(made))
 
 
 def check_arguments(operation: Any, given: list[Any]) -> None:
@@ -265,7 +265,7 @@ class Reading:
         return small(self.value(node, depth))
 
     def subscript(self, node: ast.Subscript, depth: int) -> Any:
-        x = self.value(node.value, depth)
+        x: Any = self.value(node.value, depth)
         if not isinstance(x, Tensor):
             raise ExpressionError("only a value can be indexed, not a number or a list.")
         keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]

@@ -1,7 +1,7 @@
 """A fact is one thing that is true of a gradient: a value, an edge into it, a sum where edges meet, a check."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -91,7 +91,7 @@ class Check:
         return abs(self.gradient - self.difference)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """How every number in the gradients of a loss came to be: facts only, from which all faces are drawn.
 
@@ -105,8 +105,8 @@ class Explanation:
     merges: tuple[Merge, ...]
     gradients: dict[str, Any]
     derivations: dict[str, Formula]
-    replay: Replay = field(repr=False)
-    leaves: dict[str, Any] = field(repr=False)
+    replay: Replay
+    leaves: dict[str, Any]
 
     def __getitem__(self, name: str) -> Node:
         """The node of this name or id."""
@@ -148,3 +148,7 @@ class Explanation:
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        return (f"<explanation of {self.loss} = {self[self.loss].value}: {len(self.nodes)} values, {len(self.edges)} edges, "
+                f"gradients in {', '.join(self.gradients)}; print it>")

@@ -32,7 +32,7 @@ class Record:
     """
 
     def __init__(self, loss: Tensor, wanted: Sequence[Tensor] | None, given: dict[int, str], *,
-                 sources: dict[int, str | None] | None = None, inside: dict[int, str] | None = None,
+                 sources: Mapping[int, str | None] | None = None, inside: Mapping[int, str] | None = None,
                  symbols: Mapping[str, str] | None = None) -> None:
         self.loss, self.wanted, self.given = loss, wanted, given
         self.sources, self.inside, self.symbols = sources or {}, inside or {}, symbols or {}

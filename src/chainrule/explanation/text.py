@@ -54,7 +54,7 @@ def titled(title: str, head: Sequence[str], rows: list[Sequence[str]], what: str
 
 def forward(e: Explanation, width: int) -> list[str]:
     arrays = any(n.shape != () for n in e.nodes)
-    rows = [forward_row(n, arrays) for n in e.nodes]
+    rows: list[Sequence[str]] = [forward_row(n, arrays) for n in e.nodes]
     head = ["node", "formula", "numbers put in", *(["shape"] if arrays else []), "value"]
     return titled("Forward", head, rows, "nodes", width)
 

@@ -71,7 +71,7 @@ def write_text(formula: Formula) -> Written:
         return body, SUM if body.startswith("-") else ATOM
     assert isinstance(formula, Call)
     special = SPECIAL_TEXT.get(formula.prim.name)
-    written = special(formula) if special else None
+    written: Written | None = special(formula) if special else None
     if written is not None:
         return written
     if formula.prim.infix and len(formula.args) == 2:
