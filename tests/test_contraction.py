@@ -128,3 +128,9 @@ def test_zero_wins_over_infinity_term_by_term():
         terms = np.where((a[:, :, None] == 0) | (b == 0), 0, a[:, :, None] * b)
         expected = terms.sum(1)
         np.testing.assert_array_equal(chain_matmul(a, b), expected)
+
+
+def test_nested_lists_are_matrices_too():
+    t = cr.tensor(np.eye(2), requires_grad=True)
+    ((t @ [[1.0], [2.0]]).sum() + ([[1.0, 2.0]] @ t).sum() + cr.linear([[1.0, 2.0]], t).sum()).backward()
+    assert t.grad.tolist() == [[3.0, 5.0], [4.0, 6.0]]

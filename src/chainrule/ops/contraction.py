@@ -14,7 +14,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from .broadcasting import align, chain, like, reshape, unbroadcast
 from .einsum import LETTERS, einsum
 from .families import arrays, body_batch, primitive, several
-from .matmul import chain_matmul, fit, matmul
+from .matmul import chain_matmul, fit, matmul, unlisted
 from .movement import moveaxis
 
 
@@ -56,7 +56,7 @@ def linear_tangent(tangents: list[Array | None], y: Array, x: Array, weight: Arr
               lambda g, y, x, weight, bias: unbroadcast(g, bias)),
     tangent=linear_tangent, result=linear_type, body=linear_body,
     batch=lambda flags, *args: linear(*args) if flags[1:] == [False, False] else body_batch(linear_body)(flags, *args),
-    prepare=lambda x, weight, bias=None: ((x, weight, bias), {}),
+    prepare=lambda x, weight, bias=None: ((unlisted(x), unlisted(weight), bias), {}),
     samples=several(arrays((3, 4), (5, 4), (5,)), arrays((4,), (5, 4), (5,)), arrays((2, 3, 4), (5, 4), (5,)),
                     lambda rng: [Sample((rng.normal(size=(3, 4)), rng.normal(size=(5, 4)), None))]),
     tex="{0} {1}^T + {2}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,17 @@ def matmul_type(a: Type, b: Type) -> Type:
     dtype = np.matmul(np.empty((0, 0), a.dtype), np.empty((0, 0), b.dtype)).dtype
     lead = broadcast(f"matmul of {a} and {b}", Type(a.shape[:-2], a.dtype), Type(b.shape[:-2], b.dtype))
     return Type((*lead, *a.shape[-2:-1], *(b.shape[-1:] if b.ndim > 1 else ())), dtype)
+
+
+def unlisted(x: Array) -> Array:
+    """Nested lists of numbers as an array: the rules ask for its axes."""
+    return np.asarray(x) if type(x) is list else x
+
+
+def matmul_prepare(a: Array, b: Array) -> tuple[tuple[Array, Array], dict[str, Any]]:
+    if type(a) is list or type(b) is list:
+        a, b = unlisted(a), unlisted(b)
+    return (a, b), {}
 
 
 def widened(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -102,7 +114,7 @@ def stacked(product: Primitive, flags: list[bool], a: Array, b: Array) -> Array:
 
 @primitive(
     backward=(matmul_left, matmul_right), tangent=matmul_tangent, result=matmul_type, samples=PAIRS,
-    batch=lambda flags, a, b: stacked(matmul, flags, a, b), tex="{0} {1}", infix="@")
+    prepare=matmul_prepare, batch=lambda flags, a, b: stacked(matmul, flags, a, b), tex="{0} {1}", infix="@")
 def matmul(a: Array, b: Array) -> Array:
     """Matrix product over the last two axes; axes before them are stacks of matrices, and broadcast.
 
