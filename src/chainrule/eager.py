@@ -68,8 +68,7 @@ class Eager(Reverse):
         except Exception:
             out = NUMPY.apply(prim, values, params)  # the same again, which says better what is wrong
         if any(a is not None for a in sources):
-            if type(out) is not tuple and out.dtype is FLOAT64:
-                warn_if_mixed(prim, args)
+            warn_if_mixed(prim, out, args)
             return self.outputs(self.box(out, prim, args, sources, values, params))
         return constants(out, prim.name, args) if any(type(a) is Tensor for a in args) else out
 
@@ -109,8 +108,8 @@ class Eager(Reverse):
             out = NUMPY.apply(prim, (u, v), params)
         if p is None and q is None:
             return constants(out, prim.name, (a, b)) if type(a) is Tensor or type(b) is Tensor else out
-        if type(out) is not tuple and out.dtype is FLOAT64:
-            warn_if_mixed(prim, (a, b))
+        if (p is not None and u.dtype is FLOAT32) or (q is not None and v.dtype is FLOAT32):
+            warn_if_mixed(prim, out, (a, b))
         t = self.box(out, prim, (a, b), (p, q), (u, v), params)
         return self.outputs(t) if type(out) is tuple else t
 
@@ -195,8 +194,10 @@ def detached(t: Any, kind: str) -> Any:
     return constant(t.value, cut(kind, t) if t.owner is EAGER else t.cut)
 
 
-def warn_if_mixed(prim: Primitive, args: tuple[Array, ...]) -> None:
+def warn_if_mixed(prim: Primitive, out: Array, args: tuple[Array, ...]) -> None:
     """float64 data that meets a float32 parameter turns everything after it to float64: say so, naming both."""
+    if type(out) is tuple or out.dtype is not FLOAT64:
+        return
     parameter = next((a for a in args if type(a) is Tensor and a.owner is EAGER and a.value.dtype is FLOAT32
                       and a.prim is None), None)
     other = next((a for a in args if typeof(a).dtype is FLOAT64 and not typeof(a).weak), None)
