@@ -20,7 +20,8 @@ from .softmax import softmax
 def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Array:
     """The rows of `weight` with the numbers `input`: the result has the shape of `input` and one axis more.
 
-    The row `padding_idx` gets no gradient. Raises DTypeError, ShapeError, and BoundsError for a row that is not there.
+    Negative numbers count from the last row. The row `padding_idx` gets no gradient. Raises DTypeError, ShapeError, and
+    BoundsError for a row that is not there.
 
     >>> import chainrule as cr, numpy as np
     >>> cr.embedding(np.array([2, 0]), np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]))
