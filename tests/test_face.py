@@ -15,7 +15,8 @@ ARGUMENTS = {
     "astype": (np.float32,),
     "moveaxis": (0, 1), "swapaxes": (0, 1), "roll": (1,), "repeat": (2,), "split": (3,), "take": ([2, 0],), "maximum": (0.5,),
     "gather": (1, np.array([[0, 2]])), "scatter": (1, np.array([[0, 2]]), x), "scatter_add": (1, np.array([[0, 2]]), x),
-    "masked_fill": (x > 0.5, 0.0), "minimum": (0.5,), "unsqueeze": (1,),
+    "masked_fill": (x > 0.5, 0.0), "minimum": (0.5,), "unsqueeze": (1,), "topk": (2,),
+    **dict.fromkeys(["add", "subtract", "multiply", "divide", "sub", "mul", "div"], (2.0,)),
 }
 
 

@@ -113,13 +113,18 @@ def test_unknown_functions_are_refused_by_name():
 
 @pytest.mark.parametrize("leave, name", [
     (float, "float"), (math.sin, "float"), (int, "int"), (lambda x: np.asarray(x).sum(), "np.asarray"),
-    (lambda x: np.array([x, x]), "np.asarray")])
+    (lambda x: np.array([x, x]), "np.asarray"), (lambda x: x.item(), "item"), (lambda x: x.numpy(), "numpy"),
+    (lambda x: x.tolist(), "tolist")])
 def test_numbers_cannot_leave_a_transform_unnoticed(leave, name):
     for transform in (cr.grad, lambda f: lambda x: cr.jvp(f, x, 1.0)):
         with pytest.raises(UntraceableError, match=rf"{name}\(\).*cr\.stop_gradient"):
             transform(leave)(1.0)
     with pytest.raises(StagingError, match=r"test_numpy_protocols\.py:.*inside vmap"):
         cr.vmap(leave)(np.ones(2))
+
+
+def test_detach_inside_a_transform_stops_the_gradient():
+    assert cr.grad(lambda x: x * x.detach())(3.0) == 3.0
 
 
 def test_branches_look_at_values_inside_derivatives():

@@ -26,6 +26,7 @@ from . import (
     indexing,
     joining,
     movement,
+    norms,
     power,
     protocols,
     rearrangement,
@@ -33,6 +34,7 @@ from . import (
     rounding,
     searching,
     shaping,
+    sorting,
     special,
     statistics,
     trigonometric,
@@ -125,6 +127,18 @@ class Face(Box):
     def __contains__(self, value: Any) -> bool: return bool(concrete(comparison.equal(self, value), "`in`").any())
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: return numbers(self, "np.asarray()")
 
+    def item(self) -> Any:
+        """The one value as a Python number; inside a transform an error, because its derivative would be lost."""
+        return numbers(self, "item()").item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers; inside a transform an error."""
+        return numbers(self, "tolist()").tolist()
+
+    def numpy(self) -> Any:
+        """The values as a NumPy array; inside a transform an error."""
+        return numbers(self, "numpy()")
+
     def __len__(self) -> int:
         if not self.shape:
             raise ShapeError(f"len: {self.type} is a single number, which has no length.")
@@ -215,15 +229,18 @@ METHODS: tuple[Callable[..., Any], ...] = (  # x.exp() is cr.exp(x)
     comparison.isnan, comparison.isinf, comparison.isfinite, comparison.allclose,
     broadcasting.sum, statistics.mean, statistics.var, statistics.std, reduction.prod, reduction.max, reduction.min,
     reduction.all, reduction.any, reduction.logsumexp, reduction.count_nonzero, cumulative.cumsum, cumulative.cumprod,
-    searching.argmax, searching.argmin, searching.nonzero,
+    searching.argmax, searching.argmin, searching.nonzero, sorting.sort, sorting.argsort, sorting.topk, statistics.median,
+    arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide, arithmetic.negative,
     matmul, contraction.dot, diagonals.diagonal, diagonals.tril, diagonals.triu,
     broadcasting.astype, broadcasting.stop_gradient, shaping.flatten, shaping.ravel, shaping.squeeze, shaping.expand_dims,
     movement.moveaxis, movement.swapaxes, rearrangement.flip, rearrangement.roll, joining.repeat, joining.split,
     gathering.take, gathering.gather, gathering.scatter, gathering.scatter_add, updates.masked_fill,
 )
 ALIASES: dict[str, Callable[..., Any]] = {
-    "unsqueeze": shaping.expand_dims, "clamp": choice.clip, "amax": reduction.max, "amin": reduction.min,
-    "unbind": joining.unstack, "maximum": choice.maximum, "minimum": choice.minimum,
+    "unsqueeze": shaping.expand_dims, "unbind": joining.unstack, "clamp": choice.clip,
+    "amax": reduction.max, "amin": reduction.min, "maximum": choice.maximum, "minimum": choice.minimum,
+    "norm": norms.vector_norm, "detach": broadcasting.stop_gradient,
+    "sub": arithmetic.subtract, "mul": arithmetic.multiply, "div": arithmetic.divide, "neg": arithmetic.negative,
 }
 
 
