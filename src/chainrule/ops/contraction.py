@@ -29,6 +29,12 @@ def linear_type(x: Type, weight: Type, bias: Type | None) -> Type:
     return Type((*x.shape[:-1], weight.shape[0]), promote(*(t for t in (x, weight, bias) if t is not None)))
 
 
+def linear_prepare(x: Array, weight: Array, bias: Array | None = None) -> Any:
+    if type(x) is list or type(weight) is list:
+        x, weight = unlisted(x), unlisted(weight)
+    return (x, weight, bias), {}
+
+
 def linear_body(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x Wᵀ + b."""
     y = matmul(x, weight.mT)
@@ -56,7 +62,7 @@ def linear_tangent(tangents: list[Array | None], y: Array, x: Array, weight: Arr
               lambda g, y, x, weight, bias: unbroadcast(g, bias)),
     tangent=linear_tangent, result=linear_type, body=linear_body,
     batch=lambda flags, *args: linear(*args) if flags[1:] == [False, False] else body_batch(linear_body)(flags, *args),
-    prepare=lambda x, weight, bias=None: ((unlisted(x), unlisted(weight), bias), {}),
+    prepare=linear_prepare,
     samples=several(arrays((3, 4), (5, 4), (5,)), arrays((4,), (5, 4), (5,)), arrays((2, 3, 4), (5, 4), (5,)),
                     lambda rng: [Sample((rng.normal(size=(3, 4)), rng.normal(size=(5, 4)), None))]),
     tex="{0} {1}^T + {2}")
@@ -69,10 +75,10 @@ def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     >>> cr.linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0]]), np.array([5.0]))
     array([16.])
     """
-    y = matmul.forward(x, weight.T)
+    y = x.dot(weight.T) if x.ndim == 2 else matmul.forward(x, weight.T)
     if bias is None:
         return y
-    return np.add(y, bias, out=y) if y.dtype == bias.dtype else y + bias
+    return np.add(y, bias, y) if y.dtype is bias.dtype and y.ndim else y + bias
 
 
 # ---------------------------------------------------------------------------------------- relatives
