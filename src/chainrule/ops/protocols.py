@@ -1,6 +1,7 @@
 """NumPy's protocols let `np.sin(x)` and `np.sum(x, axis=0)` work on boxes: each NumPy function is a row of a table here."""
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from chainrule.core import interpreter
 from chainrule.core.interpreter import NUMPY, Box, escaped, now
 from chainrule.core.type import Array, typeof
-from chainrule.errors import ImmutableError, UntraceableError
+from chainrule.errors import ChainruleError, ImmutableError, UntraceableError
 
 from . import (
     arithmetic,
@@ -125,6 +126,11 @@ def joined_along(axis: int) -> Function:
     return call
 
 
+def alike(create: Function) -> Function:
+    """A constant array in the shape and dtype of another."""
+    return lambda a, dtype=None: create(typeof(a).shape, dtype or typeof(a).dtype)
+
+
 def array_equal(a: Array, b: Array) -> bool:
     return typeof(a).shape == typeof(b).shape and bool(reduction.all(comparison.equal(a, b)))
 
@@ -207,9 +213,26 @@ FUNCTIONS: dict[Any, Function] = {
     np.linalg.vector_norm: norms.vector_norm, np.linalg.matrix_norm: norms.matrix_norm,
     np.linalg.diagonal: diagonals.diagonal, np.linalg.trace: diagonals.trace,
     np.astype: broadcasting.astype, np.copy: lambda a: a, np.shape: lambda a: typeof(a).shape, np.ndim: lambda a: typeof(a).ndim,
-    np.size: lambda a: typeof(a).size, np.zeros_like: lambda a: np.zeros(*typeof(a)[:2]),
-    np.ones_like: lambda a: np.ones(*typeof(a)[:2]),
+    np.size: lambda a: typeof(a).size, np.zeros_like: alike(np.zeros),
+    np.ones_like: alike(np.ones), np.empty_like: alike(np.empty),
+    np.full_like: lambda a, fill_value, dtype=None: np.full(typeof(a).shape, fill_value, dtype or typeof(a).dtype),
 }
+
+
+def call(function: Any, operation: Function, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Call the counterpart of a NumPy function, and say which options it has where one is given that it has not."""
+    try:
+        return operation(*args, **options)
+    except TypeError as error:
+        if isinstance(error, ChainruleError):
+            raise
+        signature = inspect.signature(operation)
+        try:
+            signature.bind(*args, **options)
+        except TypeError as misfit:
+            taken = ", ".join(name for name in signature.parameters if name != "out")
+            raise UntraceableError(f"{function_name(function)}: {misfit}; chainrule's counterpart takes {taken}.") from None
+        raise
 
 
 def array_ufunc(self: Box, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
@@ -223,7 +246,8 @@ def array_ufunc(self: Box, ufunc: Any, method: str, *args: Any, **options: Any) 
     if method == "reduce":
         options.setdefault("axis", 0)
     dtype = options.pop("dtype", None)
-    return operation(*args, **options) if dtype is None else broadcasting.astype(operation(*args, **options), dtype)
+    out = call(ufunc, operation, args, options)
+    return out if dtype is None else broadcasting.astype(out, dtype)
 
 
 def array_function(self: Box, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -233,4 +257,4 @@ def array_function(self: Box, function: Any, types: Any, args: tuple[Any, ...], 
     operation = FUNCTIONS.get(function)
     if operation is None:
         raise unknown(function)
-    return operation(*args, **checked_options(function, options))
+    return call(function, operation, args, checked_options(function, options))
