@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,25 @@ def second_derivative_three_ways(prim: Primitive, sample: Sample) -> None:
         close(over, cr.grad(lambda x, f=f, v=v: cr.jvp(lambda x: weighed(f(x)), x, v)[1])(x), rtol=1e-8, atol=1e-10)
 
 
+def second_derivatives_in_two_arguments(prim: Primitive, sample: Sample) -> None:
+    if not sample.smooth:
+        return
+    args, params = canonical(prim, sample)
+    moving = [i for i, (x, rule) in enumerate(zip(args, rules_of(prim, len(args))))
+              if rule is not None and x is not None and is_float(typeof(x).dtype)]
+    for i, j in permutations(moving, 2):
+        def gradient(z: Any, i: int = i, j: int = j) -> Any:
+            def of(x: Any) -> Any:
+                return weighed(prim(*(x if k == i else z if k == j else a for k, a in enumerate(args)), **params))
+            return cr.grad(of)(args[i])
+
+        z, u, v = np.asarray(args[j]), direction(np.asarray(args[i])), direction(np.asarray(args[j]))
+        pushed = cr.jvp(gradient, z, v)[1]
+        close(pushed, slope(gradient, z, v), rtol=1e-5, atol=1e-5)
+        pulled = cr.grad(lambda z, gradient=gradient, u=u: cr.sum(gradient(z) * u))(z)
+        close(np.vdot(pulled, v), np.vdot(pushed, u), rtol=1e-8, atol=1e-10)
+
+
 def staged_equals_eager(prim: Primitive, sample: Sample) -> None:
     args, params = canonical(prim, sample)
     arrays = [a for a in args if a is not None]
@@ -198,6 +218,6 @@ def a_gate_equals_its_body(prim: Primitive, sample: Sample) -> None:
 
 LAWS = (
     result_type_agrees_with_the_value, forward_mode_agrees_with_differences, reverse_mode_is_the_adjoint_of_forward_mode,
-    second_derivative_three_ways, staged_equals_eager, batched_equals_a_loop, tangent_is_the_transpose_of_backward,
-    float32_stays_float32, hurried_rules_are_the_rules, a_gate_equals_its_body,
+    second_derivative_three_ways, second_derivatives_in_two_arguments, staged_equals_eager, batched_equals_a_loop,
+    tangent_is_the_transpose_of_backward, float32_stays_float32, hurried_rules_are_the_rules, a_gate_equals_its_body,
 )

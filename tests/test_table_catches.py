@@ -1,7 +1,7 @@
 """The tests are tested: faults are planted in rules and in the engine, and the laws must notice every one."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,8 +18,11 @@ import test_tensor
 import test_transforms
 from chainrule.core import batch, forward, reverse
 from chainrule.core.primitive import Primitive
+from chainrule.core.tree import tree_map
 from chainrule.core.type import Type
+from chainrule.ops import ALL
 from chainrule.ops.broadcasting import broadcast_to, chain, sum, unbroadcast
+from chainrule.ops.families import pushforward
 
 
 def rule(i: int, new: Callable[..., Any]) -> Callable[[Primitive], dict[str, Any]]:
@@ -41,6 +44,7 @@ class Fault(NamedTuple):
 
 
 ADJOINT = laws.reverse_mode_is_the_adjoint_of_forward_mode
+CROSSED = laws.second_derivatives_in_two_arguments
 SECOND = laws.second_derivative_three_ways
 DIFFERENCES = laws.forward_mode_agrees_with_differences
 TRANSPOSE = laws.tangent_is_the_transpose_of_backward
@@ -75,6 +79,8 @@ PLANTED = (
     Fault("stop_gradient in the rule", cr.exp, rule(0, lambda g, y, x: g * cr.stop_gradient(y)), SECOND),
     Fault("a constant remembered", cr.square, rule(0, lambda g, y, x: g * (2 * bare(x))), SECOND),
     Fault("a gradient stopped", cr.multiply, rule(1, lambda g, y, a, b: unbroadcast(cr.stop_gradient(g) * a, b)), SECOND),
+    Fault("the other argument remembered", cr.multiply, rule(0, lambda g, y, a, b: unbroadcast(g * bare(b), a)), CROSSED),
+    Fault("the other argument stopped", cr.matmul, rule(1, lambda g, y, a, b: cr.matmul(cr.stop_gradient(a).mT, g)), CROSSED),
     # dtypes
     Fault("a float64 constant", cr.square, rule(0, lambda g, y, x: g * x * np.array(2.0)), FLOAT32),
     Fault("a float64 result", cr.sin, change(forward=lambda x: np.sin(np.float64(x))), FLOAT32),
@@ -104,12 +110,12 @@ def bare(x: Any) -> Any:
     return x
 
 
-def noticed(prim: Primitive, law: Callable[..., None]) -> bool:
+def noticed(prim: Primitive, law: Callable[..., None], by: type[Exception] = Exception) -> bool:
     for sample in laws.samples(prim):
         try:
             with np.errstate(all="ignore"):
                 law(prim, sample)
-        except Exception:
+        except by:
             return True
     return False
 
@@ -119,6 +125,51 @@ def test_the_law_notices(fault):
     assert not noticed(fault.prim, fault.law), "the law refuses the operation as it is"
     broken = replace(fault.prim, **fault.plant(fault.prim))
     assert noticed(broken, fault.law), f"{fault.law.__name__} did not notice: {fault.what}"
+
+
+# ---------------------------------------------------------------------------------------- every rule of every operation
+MUTATIONS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., None], ...]]] = {
+    "the wrong sign": (lambda rule: lambda g, *given, **params: rule(tree_map(lambda g: g * -1.0, g), *given, **params),
+                       (ADJOINT, DIFFERENCES, TRANSPOSE, BODY)),
+    "one per cent too much": (lambda rule: lambda g, *given, **params: rule(tree_map(lambda g: g * 1.01, g), *given, **params),
+                              (ADJOINT, DIFFERENCES, TRANSPOSE, BODY)),
+    "its values taken for constants": (lambda rule: lambda g, *given, **params: rule(g, *cr.stop_gradient(given), **params),
+                                       (SECOND, CROSSED, BODY)),
+}
+
+
+def mutants(prim: Primitive, mutate: Callable[..., Any]) -> Iterator[tuple[int, Primitive]]:
+    """The operation with one rule broken; the tangent follows the rule, as where a declaration gives none."""
+    args, _ = laws.canonical(prim, laws.samples(prim)[0])
+    rules = laws.rules_of(prim, len(args))
+    for i, right in enumerate(rules):
+        if right is not None:
+            backward = tuple(mutate(right) if k == i else r for k, r in enumerate(rules))
+            yield i, replace(prim, backward=backward, tangent=pushforward(backward), hurried=None)
+
+
+def harmless(prim: Primitive, mutant: Primitive) -> bool:
+    """Whether the broken rule has the same first and second derivatives, as where all of them are zero."""
+    for sample in laws.samples(prim):
+        for (x, f), (_, g) in zip(laws.curried(prim, sample), laws.curried(mutant, sample)):
+            u = laws.direction(x)
+            for order in (1, 2):
+                pair = [cr.grad(lambda x, h=h: laws.weighed(h(x))) for h in (f, g)]
+                if order == 2:
+                    pair = [cr.grad(lambda x, h=h, u=u: cr.sum(h(x) * u)) for h in pair]
+                a, b = (h(x) for h in pair)
+                if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
+                    return False
+    return True
+
+
+@pytest.mark.parametrize("what", MUTATIONS)
+def test_no_rule_of_any_operation_can_be_broken_unnoticed(what):
+    mutate, trusted = MUTATIONS[what]
+    with np.errstate(all="ignore"):
+        unnoticed = [f"{prim.name}, argument {i}" for prim in ALL for i, mutant in mutants(prim, mutate)
+                     if not any(noticed(mutant, law, by=AssertionError) for law in trusted) and not harmless(prim, mutant)]
+    assert not unnoticed, f"{what}: {'; '.join(unnoticed)}"
 
 
 def test_enough_is_planted():
