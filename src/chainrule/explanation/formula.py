@@ -202,7 +202,7 @@ def transposed_twice(call: Call) -> Formula | None:
         return inner.args[0]
     if inner.prim.name == "reshape" and inner.args[0] is not None and len(inner.args[0].shape) == 1 and 1 in inner.shape:
         return Call(call.shape, inner.prim, inner.args, {"shape": call.shape})  # a column transposed is a row
-    if inner.prim.name in ("matmul", "chain_matmul") and all(a is not None and len(a.shape) == 2 for a in inner.args):
+    if inner.prim.infix == "@" and all(a is not None and len(a.shape) == 2 for a in inner.args):
         left, right = (simplified(Call(a.shape[::-1], call.prim, (a,), call.params)) for a in inner.args[::-1] if a is not None)
         return Call(call.shape, inner.prim, (left, right), inner.params)
     return None

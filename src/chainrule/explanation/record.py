@@ -148,7 +148,7 @@ class Record:
         else:
             return None
         with under(NUMPY), np.errstate(all="ignore"):
-            value = f(None, x.value, *x.values)
+            value = plain(f(None, x.value, *x.values), x.args[i])
         if typeof(value).dtype.kind == "b":  # a slope of yes or no counts as 1 or 0
             value = np.asarray(value, x.value.dtype)
         formula = self.written(x, "local", i, f)

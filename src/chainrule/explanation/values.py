@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.reverse import Parts, Recorded
+from chainrule.core.reverse import PARTIAL, Recorded
 from chainrule.core.type import typeof
 
 
@@ -18,5 +18,6 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def plain(g: Any, x: Any) -> Any:
-    """A gradient as an array; of several outputs, as a tuple of arrays."""
-    return g.filled(value_of(x)) if isinstance(g, Parts) else g.value if isinstance(g, Recorded) else np.asarray(g)
+    """A gradient in `x` as an array; of several outputs, as a tuple of arrays."""
+    whole = g.filled(value_of(x)) if isinstance(g, PARTIAL) else g
+    return whole if isinstance(whole, tuple) else np.asarray(value_of(whole))

@@ -78,7 +78,12 @@ def write_text(formula: Formula) -> Written:
         return infix_text(formula, formula.prim.infix)
     args = [inside(a, 0) for a in formula.args]
     options = [f"{k}={option(v)}" for k, v in formula.params.items() if shows(k, v, formula)]
-    return f"{formula.prim.name}({', '.join(args + options)})", ATOM
+    return f"{said(formula.prim)}({', '.join(args + options)})", ATOM
+
+
+def said(prim: Primitive) -> str:
+    """What people call an operation; a product in which zero wins is still that product."""
+    return prim.name.removeprefix("chain_")
 
 
 def infix_text(formula: Call, sign: str) -> Written:
@@ -237,7 +242,7 @@ def write_latex(formula: Formula) -> Written:
     if filled is not None:
         return filled
     args = ", ".join(inside_latex(a, 0) for a in formula.args)
-    return rf"\operatorname{{{escaped(formula.prim.name)}}}\left( {args} \right)", ATOM
+    return rf"\operatorname{{{escaped(said(formula.prim))}}}\left( {args} \right)", ATOM
 
 
 def from_template(formula: Call, template: str) -> Written | None:
