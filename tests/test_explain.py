@@ -261,6 +261,7 @@ def balanced(latex):
     for sign in re.findall(r"(?<!\\)[{}]", latex):
         depth += 1 if sign == "{" else -1
         assert depth >= 0
+    assert not re.search(r"(_\{[^{}]*\}|_\w)_|(\^\{[^{}]*\}|\^\w)\^", latex), "a double index or exponent, which LaTeX refuses"
     return depth == 0 and latex.count(r"\left(") == latex.count(r"\right)") and latex.count(r"\begin") == latex.count(r"\end")
 
 
@@ -277,6 +278,14 @@ def test_latex_says_what_a_lecturer_writes():
     for said in (r"\delta_{2} &= a_{2} - y", r"\frac{\partial L}{\partial W_{2}} &= \delta_{2} \, a_{1}^T",
                  r"\delta_{1} &= \left( W_{2}^T \, \delta_{2} \right) \odot a_{1}"):
         assert said in latex
+
+
+def test_latex_has_no_second_exponent_or_index_on_a_bare_symbol():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]], "x1")
+    q, r = cr.linalg.qr(x)
+    latex = cr.explain(cr.sum((q**2) ** 3) + cr.sum((cr.sin(x) @ r.mT) ** 2), names={"q": q}).latex()
+    assert balanced(latex)
+    assert "}_{1}" in latex
 
 
 def test_latex_survives_names_that_mean_something_to_it():

@@ -224,7 +224,7 @@ def inside_latex(formula: Formula | None, binds: int) -> str:
 
 def write_latex(formula: Formula) -> Written:
     if isinstance(formula, Name):
-        return formula.bar or tex_name(formula.name), ATOM
+        return formula.bar or tex_name(formula.name), SIGN if formula.bar and "frac" in formula.bar else ATOM
     if isinstance(formula, Number):
         body = tex_array(formula.value)
         return body, SUM if body.startswith("-") else PRODUCT if "times" in body else ATOM
@@ -249,6 +249,8 @@ def from_template(formula: Call, template: str) -> Written | None:
     """An operation's own template, with its arguments and options put in."""
     own = binding(formula, template)
     written = [inside_latex(a, needed(template, i, own)) for i, a in enumerate(formula.args)]
+    if template.startswith("{0}_"):
+        written[0] = f"{{{written[0]}}}"  # v_1 with a second index would be an error
     options = {k: escaped(option(v)) for k, v in formula.params.items()}
     try:
         return template.format(*written, **options), own
@@ -261,7 +263,7 @@ def binding(formula: Call, template: str) -> int:
     if formula.prim.infix in ("+", "-") or template.startswith("-"):
         return SUM
     if formula.prim.infix:
-        return ATOM if formula.prim.infix in BINDS else 0
+        return POWER if formula.prim.infix == "**" else ATOM if formula.prim.infix in BINDS else 0
     return PRODUCT if template.endswith("{0}") else ATOM
 
 
