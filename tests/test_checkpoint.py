@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -139,12 +141,14 @@ def test_a_chain_of_nested_checkpoints_with_captures_at_every_level():
 
 def test_python_may_decide_inside():
     def f(x):
-        return x * x if x > 0 else -x
+        y = x * 1.0
+        return x * x if y > 0 and cr.stop_gradient(cr.sum(y)).item() > 0 else -x
 
     for value in (2.0, -2.0):
         x = leaf(value)
         cr.checkpoint(f)(x).backward()
         assert x.grad.item() == (4.0 if value > 0 else -1.0)
+        assert cr.grad(cr.checkpoint(f))(value) == x.grad.item()
 
 
 def test_gradients_inside_a_checkpoint():
@@ -175,6 +179,16 @@ def test_intermediate_values_do_not_outlive_the_function():
         kept[0] * 2.0
     y.backward()
     assert x.grad.item() == 3.0
+
+
+def test_the_line_of_the_call_is_known_at_the_top_of_a_program_too():
+    program = "import chainrule as cr\ny = cr.checkpoint(lambda x: x * 2.0)(cr.tensor(1.0, requires_grad=True))"
+    names = {}
+    exec(compile(program, "program.py", "exec"), names)
+    assert names["y"].line == "program.py:2"
+    done = subprocess.run([sys.executable, "-c", program + "; print(y.line)"], capture_output=True, text=True, check=True,
+                          env={"PYTHONPATH": ":".join(sys.path)})
+    assert done.stdout == "<string>:2\n"
 
 
 def test_checkpointing_leaves_no_trace_on_the_leaves():

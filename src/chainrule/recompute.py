@@ -4,7 +4,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.core.interpreter import NUMPY, Box, Interpreter, entered, escaped, interpreter_of_users, now, under
+import numpy as np
+
+from chainrule.core.interpreter import NUMPY, Box, Interpreter, concrete, entered, escaped, interpreter_of_users, now, under
 from chainrule.core.primitive import Primitive, Together
 from chainrule.core.reverse import Recorded, Reverse, optimistic
 from chainrule.core.stage import stage
@@ -30,6 +32,9 @@ class Passing(Box):
     @property
     def type(self) -> Type:
         return typeof(self.value)
+
+    def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        return concrete(self.value, use)
 
 
 class Watch(Interpreter):
@@ -104,12 +109,17 @@ def checkpoint(f: Function) -> Function:
         if places:
             values = one_or_many([leaves[i].value for i in places])
             again = Again(lambda: flatten(f(*args, **options))[0], places, tuple(watch.met), dice)
-            inputs = tuple(watch.met.values())
-            made = tape.outputs(tape.box(values, again.primitive(), inputs, inputs, tuple(x.value for x in inputs), {}))
+            made = recorded(tape, values, again.primitive(), tuple(watch.met.values()))
             for i, y in zip(places, made if isinstance(made, tuple) else (made,)):
                 leaves[i] = y
         return unflatten(structure, leaves)
     return named(of, f, "checkpoint")
+
+
+def recorded(tape: Reverse, values: Array, prim: Primitive, inputs: tuple[Recorded, ...]) -> Array:
+    """The results on the tape, made of these inputs."""
+    # a function of its own, because the tape looks for the user's line three callers up, where an operation's caller stands
+    return tape.outputs(tape.box(values, prim, inputs, inputs, tuple(x.value for x in inputs), {}))
 
 
 def bare(x: Array) -> Array:

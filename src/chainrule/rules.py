@@ -4,7 +4,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import update_wrapper
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -120,7 +119,7 @@ def where(f: Function) -> str:
 def gradient_leaves(structure: Structure, given: Any, what: str) -> list[Array]:
     """The leaves of a gradient; None stands for a whole tree without gradient."""
     if given is None:
-        return [None] * len(flatten(unflatten(structure, count()))[0])
+        return [None] * structure.size
     if structure.kind is LEAF:
         return leaves_like(structure, given, what)
     _, keys, values = entries(given)
