@@ -248,14 +248,22 @@ def write_latex(formula: Formula) -> Written:
 def from_template(formula: Call, template: str) -> Written | None:
     """An operation's own template, with its arguments and options put in."""
     own = binding(formula, template)
-    written = [inside_latex(a, needed(template, i, own)) for i, a in enumerate(formula.args)]
-    if template.startswith("{0}_"):
-        written[0] = f"{{{written[0]}}}"  # v_1 with a second index would be an error
+    written = [scripted(inside_latex(a, needed(template, i, own)), template, i) for i, a in enumerate(formula.args)]
     options = {k: escaped(option(v)) for k, v in formula.params.items()}
     try:
         return template.format(*written, **options), own
     except (IndexError, KeyError, ValueError):
         return None
+
+
+def scripted(body: str, template: str, i: int) -> str:
+    """An argument made ready for an index or exponent: LaTeX takes no second one on the same symbol."""
+    slot = "{" + str(i) + "}"
+    if slot + "_" in template:
+        return f"{{{body}}}"
+    if slot + "^" in template and re.search(r"\^(\{[^{}]*\}|\w)$", body):
+        return rf"\left( {body} \right)"
+    return body
 
 
 def binding(formula: Call, template: str) -> int:
