@@ -311,7 +311,7 @@ def test_a_large_graph_is_shortened_on_the_page_and_whole_in_the_facts():
     e = cr.explain(y)
     assert len(e.edges) == 300
     text = e.text()
-    assert "(240 of 300 edges left out; .json() has all)" in text
+    assert "(240 of 300 rows left out; .json() has all)" in text
     assert len(text.splitlines()) < 150
     assert max(map(len, text.splitlines())) <= 80
 

@@ -75,7 +75,7 @@ def backward(e: Explanation, width: int) -> list[str]:
         if edge.id in merges:
             rows.append(merge_row(e, merges[edge.id]))
     return titled("Backward: what arrives from above × local derivative",
-                  ["edge", "formula", "numbers put in", "contribution"], rows, "edges", width)
+                  ["edge", "formula", "numbers put in", "contribution"], rows, "rows", width)
 
 
 def edge_row(e: Explanation, edge: Edge) -> list[str]:
@@ -120,8 +120,10 @@ def gradients(e: Explanation, width: int) -> list[str]:
 
 def derived(e: Explanation, name: str) -> str:
     """The formula of a gradient, unless it would only repeat the gradient's name."""
-    said = text(e.derivations[name])
-    return "" if said == text(e[name].gradient_name) else f"= {said}"
+    said, many = text(e.derivations[name]), len(e.edges_into(name))
+    if said != text(e[name].gradient_name):
+        return f"= {said}"
+    return f"sum of {many} edges" if many > 1 else ""
 
 
 def checks(e: Explanation, width: int) -> list[str]:
