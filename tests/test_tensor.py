@@ -325,3 +325,18 @@ def test_threads_do_not_disturb_each_other():
             t.join()
     assert not errors
     assert found == {i: [2.0 * i] * 3 for i in range(4)}
+
+
+def test_a_list_of_numbers_takes_the_dtype_of_the_tensor_it_meets():
+    t = cr.tensor([1.0, 2.0], requires_grad=True)
+    y = t / [1.0, 2.0]
+    y.sum().backward()
+    assert y.dtype == np.float32 and t.grad.tolist() == [1.0, 0.5]
+    assert ([1.0, 2.0] * cr.tensor([1, 2])).dtype == np.float64
+
+
+def test_complex_numbers_are_refused():
+    t = cr.tensor([1.0, 2.0], requires_grad=True)
+    for other in (1j, np.array([1j, 2.0])):
+        with pytest.raises(cr.errors.DTypeError, match="real numbers"):
+            t * other

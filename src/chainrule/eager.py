@@ -13,7 +13,7 @@ from chainrule.core.interpreter import NUMPY, Box, Interpreter, escaped, settle,
 from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded, Reverse, serials
 from chainrule.core.source import OWN
-from chainrule.core.type import Array, typeof
+from chainrule.core.type import Array, is_float, typeof
 from chainrule.errors import DTypeError, PrecisionWarning
 from chainrule.ops.broadcasting import stop_gradient
 
@@ -94,14 +94,14 @@ class Eager(Reverse):
             u = a.value
             if a.owner is self:
                 p = a
-        elif isinstance(a, REFUSED):
-            number(a, prim.name)
+        elif isinstance(a, LOOKED_AT):
+            u = number(a, prim.name, beside=b)
         if type(b) is Tensor:
             v = b.value
             if b.owner is self:
                 q = b
-        elif isinstance(b, REFUSED):
-            number(b, prim.name)
+        elif isinstance(b, LOOKED_AT):
+            v = number(b, prim.name, beside=a)
         try:
             out = prim.forward(u, v, **params) if params else prim.forward(u, v)
         except Exception:
@@ -134,7 +134,7 @@ class Eager(Reverse):
 
 
 new = object.__new__
-REFUSED = (Box, list, tuple)  # boxes of other interpreters always, sequences if they hold tensors
+LOOKED_AT = (np.ndarray, Box, list, tuple, complex)  # what `number` has something to say about
 EAGER = Eager(NUMPY)
 settle(EAGER)
 
@@ -154,16 +154,32 @@ class Unrecorded(Interpreter):
             return tuple(map(stop_gradient, out)) if isinstance(out, tuple) else stop_gradient(out)
 
 
-def number(a: Array, where: str) -> Array:
-    """The array in a tensor; a box of a transform that is not at work is refused, and so is a list of values."""
+def number(a: Array, where: str, beside: Array = None) -> Array:
+    """The array in a tensor, or in a list of numbers, in the dtype of the tensor `beside` it.
+
+    Refused are boxes of a transform that is not at work, lists of recorded values, and complex numbers.
+    """
     if type(a) is Tensor:
         return a.value
     if isinstance(a, Box):
         raise escaped(a, where)
-    if isinstance(a, list | tuple) and any(isinstance(x, Box) for x in a):
+    if isinstance(a, list | tuple):
+        a = listed(a, where, beside)
+    if isinstance(a, complex) or (isinstance(a, np.ndarray) and a.dtype.kind not in "fiub"):
+        shown = a if isinstance(a, complex) else typeof(a)
+        raise DTypeError(f"{where}: an argument is {shown}, and chainrule computes with real numbers: floats, integers and "
+                         "booleans.")
+    return a
+
+
+def listed(a: Any, where: str, beside: Array) -> np.ndarray[Any, Any]:
+    """A list of Python numbers as an array; like a single Python number, it takes the dtype of what it meets."""
+    if any(isinstance(x, Box) for x in a):
         raise DTypeError(f"{where}: an argument is a {type(a).__name__} of values, and reading their numbers would cut the "
                          "graph. Join them to one array with cr.stack.")
-    return a
+    array = np.asarray(a)
+    weak = array.dtype == FLOAT64 and type(beside) is Tensor and is_float(beside.value.dtype)
+    return array.astype(beside.value.dtype) if weak else array
 
 
 def plain(a: Array) -> Array:

@@ -65,7 +65,14 @@ class Recorded(Box):
         return f"<{self.value} being differentiated>"
 
 
-class Parts:
+class Partial:
+    """A gradient that is still being put together: `filled(value)` makes it whole."""
+
+    def filled(self, value: Array) -> Array:
+        raise NotImplementedError
+
+
+class Parts(Partial):
     """The gradient of an operation with several outputs: one entry for each output that received any."""
 
     def __init__(self, entries: dict[int, Array]) -> None:
@@ -82,7 +89,7 @@ class Parts:
         return tuple(self.entries[i] if i in self.entries else np.zeros(*typeof(o)[:2]) for i, o in enumerate(outputs))
 
 
-class Pieces:
+class Pieces(Partial):
     """The gradient of an array in pieces, each with the key of its place: put together once, when all have arrived.
 
     A loop over the rows of an array would else add as many whole arrays, all zeros but for one row.
@@ -111,7 +118,6 @@ class Pieces:
         return whole
 
 
-PARTIAL = (Parts, Pieces)
 pick = Primitive(
     "pick", forward=lambda whole, index: whole[index], result=lambda whole, index: whole[index],
     backward=(lambda g, y, whole, index: Parts({index: g}),), tangent=lambda t, y, whole, index: t[0][index],
@@ -184,16 +190,18 @@ class Reverse(Interpreter):
         hurry = optimistic.get() and not create_graph
         with under(self if create_graph else rules_under or self.parent), np.errstate(all="ignore"):
             for x in order or self.history(root):
-                prim = x.prim
-                if x not in gradients:
+                g = gradients.get(x)
+                if g is None:
                     continue
-                if type(gradients[x]) in PARTIAL:
-                    gradients[x] = gradients[x].filled(x.value)
+                if isinstance(g, Partial):
+                    g = gradients[x] = g.filled(x.value)
                 if x.hooks:
-                    gradients[x] = hooked(x, gradients[x])
+                    g = gradients[x] = hooked(x, g)
+                prim = x.prim
                 if prim is None:
                     continue
-                g = gradients[x] if wanted is None or x in wanted else gradients.pop(x)
+                if wanted is not None and x not in wanted:
+                    del gradients[x]
                 y, values = x.value, x.values
                 if create_graph:
                     y, values = self.outputs(x), x.args

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.reverse import PARTIAL, Recorded
+from chainrule.core.reverse import Partial, Recorded
 from chainrule.core.type import typeof
 
 
@@ -19,5 +19,5 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 def plain(g: Any, x: Any) -> Any:
     """A gradient in `x` as an array; of several outputs, as a tuple of arrays."""
-    whole = g.filled(value_of(x)) if isinstance(g, PARTIAL) else g
+    whole = g.filled(value_of(x)) if isinstance(g, Partial) else g
     return whole if isinstance(whole, tuple) else np.asarray(value_of(whole))
