@@ -108,10 +108,12 @@ class Eager(Reverse):
             out = NUMPY.apply(prim, (u, v), params)
         if p is None and q is None:
             return constants(out, prim.name, (a, b)) if type(a) is Tensor or type(b) is Tensor else out
-        if (p is not None and u.dtype is FLOAT32) or (q is not None and v.dtype is FLOAT32):
-            warn_if_mixed(prim, out, (a, b))
         t = self.box(out, prim, (a, b), (p, q), (u, v), params)
-        return self.outputs(t) if type(out) is tuple else t
+        if type(out) is tuple:
+            return self.outputs(t)
+        if out.dtype is FLOAT64 and ((p is not None and u.dtype is FLOAT32) or (q is not None and v.dtype is FLOAT32)):
+            warn_if_mixed(prim, out, (a, b))
+        return t
 
     def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], sources: Sequence[Recorded | None],
             values: Sequence[Array], params: dict[str, Any]) -> Any:

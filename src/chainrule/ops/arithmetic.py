@@ -31,7 +31,7 @@ def inverse(y: Array, a: Array, b: Array) -> Array:
 
 
 @elementwise(inverse, lambda y, a, b: -y / b, domain=((-3.0, 3.0), (0.5, 3.0)),
-             tex=r"\frac{{{0}}}{{{1}}}", infix="/", native=np.divide)
+             tex=r"\frac{{{0}}}{{{1}}}", infix="/", native=np.divide, shortcuts={0: lambda g, y, a, b: g / b})
 def divide(a: Array, b: Array) -> Array:
     """Quotient of two arrays, element by element; integers give floats."""
 
