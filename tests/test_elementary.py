@@ -112,5 +112,5 @@ def test_sinc_is_numpys_and_exactly_zero_at_whole_numbers():
 def test_the_error_of_a_wrong_call_names_the_operation_by_our_name():
     with pytest.raises(ShapeError, match=r"^atan2: shapes do not broadcast: float64\[3\] and float64\[2\]"):
         cr.atan2(np.ones(3), np.ones(2))
-    with pytest.raises(DTypeError, match=r"^asin has no meaning for"):
+    with pytest.raises(DTypeError, match=r"^asin: an argument is <U1"):
         cr.asin(np.array(["a"]))

@@ -340,3 +340,24 @@ def test_complex_numbers_are_refused():
     for other in (1j, np.array([1j, 2.0])):
         with pytest.raises(cr.errors.DTypeError, match="real numbers"):
             t * other
+
+
+def test_no_call_can_write_into_a_value():
+    t = cr.tensor([4.0, 9.0], requires_grad=True)
+    calls = (lambda: cr.sqrt(t, t), lambda: cr.add(t, t, t), lambda: cr.sqrt(t, out=t.numpy()),
+             lambda: cr.sin(np.ones(2), np.ones(2)))
+    for call in calls:
+        with pytest.raises(TypeError, match="Call it as"):
+            call()
+    assert t.tolist() == [4.0, 9.0]
+
+
+def test_an_option_is_no_value():
+    t = cr.tensor([4.0, 9.0], requires_grad=True)
+    with pytest.raises(cr.errors.DTypeError, match="rtol is an option"):
+        cr.isclose(t, t, t)
+
+
+def test_divmod_is_quotient_and_remainder():
+    t = cr.tensor([4.5, 9.0])
+    assert [x.tolist() for x in divmod(t, 2.0)] == [[2.0, 4.0], [0.5, 1.0]]

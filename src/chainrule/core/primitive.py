@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ChainruleError
+
 from . import interpreter
 from .type import Array
 
@@ -55,9 +57,11 @@ class Primitive:
     doc: str = ""
     declared: Callable[..., Any] | None = None  # the function as written, whose signature people see
     flows: bool = field(init=False)  # whether gradients can flow to every argument
+    arity: int | None = field(init=False)  # of an operation without options: how many arrays it takes; None: any number
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "flows", isinstance(self.backward, tuple) and all(self.backward))
+        object.__setattr__(self, "arity", fixed_arity(self.declared or self.forward))
         object.__setattr__(self, "__doc__", self.doc)
         object.__setattr__(self, "__name__", self.name)
         object.__setattr__(self, "__wrapped__", self.prepare or self.declared or self.forward)  # help() shows the signature
@@ -66,13 +70,24 @@ class Primitive:
         if self.prepare is not None:
             try:
                 args, params = self.prepare(*args, **params)
+            except ChainruleError:
+                raise
             except TypeError:
                 check_call(self.name, self.prepare, args, params)
                 raise
+        elif params or len(args) != self.arity is not None:  # NumPy would take one array more as the place to write to
+            check_call(self.name, self.declared or self.forward, args, params)
         return interpreter.current.get(interpreter.ground).apply(self, args, params)
 
     def __repr__(self) -> str:
         return self.name
+
+
+def fixed_arity(function: Callable[..., Any]) -> int | None:
+    """How many arguments a function takes, where that is one number."""
+    parameters = inspect.signature(function).parameters.values()
+    fixed = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
+    return len(parameters) if fixed else None
 
 
 TORCH_NAMES = {"dim": "axis", "keepdim": "keepdims", "unbiased": "correction"}

@@ -90,6 +90,8 @@ class Face(Box):
     def __floordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(self, other)
     def __rfloordiv__(self, other: Array) -> Array: return arithmetic.floor_divide(other, self)
     def __mod__(self, other: Array) -> Array: return arithmetic.remainder(self, other)
+    def __divmod__(self, other: Array) -> tuple[Array, Array]: return self // other, self % other
+    def __rdivmod__(self, other: Array) -> tuple[Array, Array]: return other // self, other % self
     def __rmod__(self, other: Array) -> Array: return arithmetic.remainder(other, self)
     def __pow__(self, other: Array) -> Array: return power.pow(self, other)
     def __rpow__(self, other: Array) -> Array: return power.pow(other, self)

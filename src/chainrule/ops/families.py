@@ -9,11 +9,12 @@ import numpy as np
 
 from chainrule.core.batch import Batch, Stacked
 from chainrule.core.forward import Dual, Forward
-from chainrule.core.interpreter import NUMPY, entered, under
+from chainrule.core.interpreter import NUMPY, Box, entered, under
 from chainrule.core.primitive import Generator, Primitive, Rule, Sample, Together
 from chainrule.core.reverse import Recorded, Reverse
 from chainrule.core.stage import stage
 from chainrule.core.type import Array, Type, is_float, normal_axes, typeof
+from chainrule.errors import DTypeError
 
 Declaration = Callable[[Callable[..., Any]], Primitive]
 Samples = Callable[[Generator], list[Sample]]
@@ -85,7 +86,12 @@ def options_of(forward: Callable[..., Any]) -> Callable[..., Any] | None:
         bound = lenient.bind(*args, **params)
         bound.apply_defaults()
         values = list(bound.arguments.values())
-        return tuple(values[:n]), {o.name: v for o, v in zip(options, values[n:])}
+        chosen = {o.name: v for o, v in zip(options, values[n:])}
+        for option, value in chosen.items():
+            if isinstance(value, Box):
+                raise DTypeError(f"{forward.__name__}: {option} is an option, the same whatever the data, and cannot be a "
+                                 f"{value.type} that gradients could flow to. Give it as a Python number.")
+        return tuple(values[:n]), chosen
 
     prepare.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
     return prepare
