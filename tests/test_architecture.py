@@ -60,10 +60,13 @@ def test_imports_go_down_the_ladder(path):
 
 
 def local_imports(path: Path) -> set[Path]:
-    """The files a file imports when it is loaded (not inside functions)."""
+    """The files a file imports, wherever in it (for type checkers alone does not count)."""
+    tree = ast.parse(path.read_text())
+    for_types = {inner for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+                 for inner in ast.walk(node)}
     found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node not in for_types:
             base = path.parents[node.level - 1] if node.level else SOURCE.parent
             target = base.joinpath(*(node.module or "").split(".")) if node.module else base
             for candidate in [target, *(target / a.name for a in node.names)]:

@@ -13,8 +13,8 @@ from chainrule.core.primitive import Primitive
 from chainrule.core.type import is_float, typeof
 from chainrule.explanation.data import SCHEMA
 from chainrule.explanation.examples import EXAMPLES
-from chainrule.explanation.facts import Explanation
 from chainrule.explanation.formulas import explain_formula
+from chainrule.explanation.story import Explanation
 from chainrule.explanation.table import fitted, table
 from chainrule.explanation.writing import text as text_of
 from chainrule.ops import ALL

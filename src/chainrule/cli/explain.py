@@ -9,8 +9,8 @@ from collections.abc import Callable
 from chainrule.errors import InputError
 from chainrule.explanation.examples import EXAMPLES
 from chainrule.explanation.expression import operations
-from chainrule.explanation.facts import Explanation
 from chainrule.explanation.formulas import explain_formula
+from chainrule.explanation.story import Explanation
 
 FORMATS: dict[str, Callable[[Explanation], str]] = {
     "text": Explanation.text,

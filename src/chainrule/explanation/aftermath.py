@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .facts import Edge, Explanation
+from .facts import Edge
+from .story import Explanation
 from .table import table
 from .text import array_cell
 from .writing import plain_array, plain_number
@@ -24,8 +25,9 @@ def typed(name: str, value: Any) -> str:
 
 
 ROUNDED = """
-  By hand, with each number rounded to four digits on the way, dw is [0.0529,
-  0.1057] and the new w is [1.9471, -3.1057]; unrounded, 0.10575 and -3.10575.
+  By hand one often rounds first: 0.2689 × 0.1966 = 0.05287 gives
+  dw = [0.0529, 0.1057] and the new w = [1.9471, -3.1057]. With all digits the
+  second numbers are 0.10575 and -3.10575.
 """
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from .facts import Check, Edge, Explanation, Node
+from .facts import Check, Edge, Facts, Node
 from .formula import Formula
 from .writing import latex, text
 
 SCHEMA = "chainrule.explanation/1"
 
 
-def as_json(e: Explanation) -> str:
+def as_json(e: Facts) -> str:
     return json.dumps(as_data(e), ensure_ascii=False, indent=1, allow_nan=False)
 
 
-def as_data(e: Explanation) -> dict[str, Any]:
+def as_data(e: Facts) -> dict[str, Any]:
     """The facts in dicts, lists, strings and numbers."""
     return {
         "schema": SCHEMA,

@@ -9,7 +9,7 @@ from chainrule.errors import ArgumentError, NonScalarError, NoPathError
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from .facts import Explanation
+    from .story import Explanation
 
 
 def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = None, open: bool = False) -> Explanation:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .aftermath import batch_rows, one_step, probabilities, skip_and_block, sweep_and_nudges
-from .facts import Explanation
 from .formulas import explain_formula
+from .story import Explanation
 
 
 @dataclass(frozen=True)

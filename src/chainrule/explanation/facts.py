@@ -92,11 +92,11 @@ class Check:
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation:
-    """How every number in the gradients of a loss came to be: facts only, from which all faces are drawn.
+class Facts:
+    """How every number in the gradients of a loss came to be, and nothing else; all faces are drawn from this.
 
     `nodes` come in the order in which they were computed, `edges` in the order of the sweep. `gradients` and `derivations` (the
-    gradient as a formula) are by name. Faces: `.text()`, `.json()`, `.latex()`.
+    gradient as a formula) are by name.
     """
 
     loss: str
@@ -130,25 +130,3 @@ class Explanation:
         """Elements of the gradients of the leaves, each beside a finite difference."""
         return tuple(Check(name, *found) for name, leaf in self.leaves.items()
                      for found in self.replay.check(leaf, self.gradients[name], share=len(self.leaves)))
-
-    def text(self, width: int = 80) -> str:
-        """The forward table, the backward table, the gradients and their checks, for a terminal `width` columns wide."""
-        from .text import page
-        return page(self, width)
-
-    def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
-        from .data import as_json
-        return as_json(self)
-
-    def latex(self, *, document: bool = False) -> str:
-        """The derivation in LaTeX, for the package amsmath; with `document`, a whole file."""
-        from .latex import derivation
-        return derivation(self, document=document)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return (f"<explanation of {self.loss} = {self[self.loss].value}: {len(self.nodes)} values, {len(self.edges)} edges, "
-                f"gradients in {', '.join(self.gradients)}; print it>")

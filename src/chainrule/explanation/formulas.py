@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from chainrule.errors import InputError, NonScalarError
 
 from .expression import Reading
-from .facts import Explanation
 from .given import given
 from .opening import opened
 from .record import Record
+from .story import Explanation
 
 
 def explain_formula(formula: str, values: Iterable[str] = (), *, wrt: Sequence[str] | None = None, open: bool = False,

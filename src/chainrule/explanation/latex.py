@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .facts import Edge, Explanation, Node
+from .facts import Edge, Facts, Node
 from .formula import Formula, number
 from .writing import PRODUCT, inside_latex, latex, tex_name
 
@@ -14,7 +14,7 @@ PER_BLOCK = 12  # lines of one display; longer ones do not break across pages we
 HEAD = "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n"
 
 
-def derivation(e: Explanation, *, document: bool = False) -> str:
+def derivation(e: Facts, *, document: bool = False) -> str:
     """Forward and backward as `align*` displays; with `document`, a file that compiles."""
     body = "\n".join([
         r"\subsection*{Forward}", *displays(forward(e)),
@@ -36,13 +36,13 @@ def equals(left: str, *steps: str) -> str:
     return f"{left} &= {' = '.join(kept)}"
 
 
-def forward(e: Explanation) -> Iterable[str]:
+def forward(e: Facts) -> Iterable[str]:
     for n in e.nodes:
         value = latex(number(n.value))
         yield equals(tex_name(n.name), *(latex(f) for f in (n.formula, n.numbers) if f), value)
 
 
-def backward(e: Explanation) -> Iterable[str]:
+def backward(e: Facts) -> Iterable[str]:
     """For each value the sum over its edges: as formula, with numbers, and what it comes to."""
     arriving: dict[str, list[Edge]] = {}
     for edge in e.edges:
@@ -57,7 +57,7 @@ def backward(e: Explanation) -> Iterable[str]:
         yield equals(latex(n.gradient_name), formula, inserted, latex(number(n.gradient)))
 
 
-def term(e: Explanation, edge: Edge) -> str:
+def term(e: Facts, edge: Edge) -> str:
     result = e[edge.result]
     if edge.local is not None:
         return summed(e, edge, f"{latex(result.gradient_name)} {sign(edge)} {factor(edge.local.formula, result)}")
@@ -74,23 +74,23 @@ def factor(formula: Formula | None, result: Node) -> str:
     return inside_latex(formula, PRODUCT) if formula else rf"{tex_name(result.name)}'"
 
 
-def unwritten(e: Explanation, edge: Edge, result: Node) -> str:
+def unwritten(e: Facts, edge: Edge, result: Node) -> str:
     """A rule too long to write: the transposed Jacobian times the gradient arriving."""
     jacobian = rf"\frac{{\partial {tex_name(result.name)}}}{{\partial {tex_name(e[edge.argument].name)}}}"
     return rf"\left( {jacobian} \right)^{{\top}} {latex(result.gradient_name)}"
 
 
-def summed(e: Explanation, edge: Edge, product: str) -> str:
+def summed(e: Facts, edge: Edge, product: str) -> str:
     return rf"\sum \left( {product} \right)" if e.is_summed(edge) else product
 
 
-def term_in_numbers(e: Explanation, edge: Edge) -> str:
+def term_in_numbers(e: Facts, edge: Edge) -> str:
     if edge.local is not None:
         upstream, local = (inside_latex(number(x), PRODUCT) for x in (edge.upstream, edge.local.value))
         return summed(e, edge, f"{upstream} {sign(edge)} {local}")
     return inside_latex(edge.numbers, PRODUCT) if edge.numbers else latex(number(edge.contribution))
 
 
-def gradients(e: Explanation) -> Iterable[str]:
+def gradients(e: Facts) -> Iterable[str]:
     for name, value in e.gradients.items():
         yield equals(latex(e[name].gradient_name), latex(e.derivations[name]), latex(number(value)))

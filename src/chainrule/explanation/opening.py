@@ -10,8 +10,8 @@ from chainrule.core.type import Array
 from chainrule.eager import EAGER
 from chainrule.tensor import tensor
 
-from .facts import Explanation
 from .record import Record
+from .story import Explanation
 
 
 class Opened(Interpreter):

@@ -15,9 +15,10 @@ from chainrule.sweeps import no_path
 from chainrule.tensor import Tensor
 
 from .derivations import Derivations
-from .facts import Edge, Explanation, Local, Merge, Node
+from .facts import Edge, Local, Merge, Node
 from .formula import Call, Formula, Name, filled, number, rebuilt, staged
 from .replay import Replay
+from .story import Explanation
 from .values import plain, shape_of, value_of
 from .writing import tex_name
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .facts import Edge, Explanation, Merge, Node
+from .facts import Edge, Facts, Merge, Node
 from .formula import Formula
 from .table import table
 from .writing import PRODUCT, inside, plain_array, plain_number, plain_shape, text
@@ -17,7 +17,7 @@ LONGEST_RULE = 90  # characters; .json() has longer ones
 WIDEST_MATRIX = 5
 
 
-def page(e: Explanation, width: int) -> str:
+def page(e: Facts, width: int) -> str:
     """The whole explanation on lines of at most `width` characters."""
     sections = [forward(e, width), backward(e, width), gradients(e, width), checks(e, width)]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
@@ -52,7 +52,7 @@ def titled(title: str, head: Sequence[str], rows: list[Sequence[str]], what: str
     return [title, *table(head, kept, width), *note]
 
 
-def forward(e: Explanation, width: int) -> list[str]:
+def forward(e: Facts, width: int) -> list[str]:
     arrays = any(n.shape != () for n in e.nodes)
     rows: list[Sequence[str]] = [forward_row(n, arrays) for n in e.nodes]
     head = ["node", "formula", "numbers put in", *(["shape"] if arrays else []), "value"]
@@ -66,7 +66,7 @@ def forward_row(n: Node, arrays: bool) -> list[str]:
     return [name, formula, text(n.numbers) if n.numbers else "", *shape, array_cell(n.value)]
 
 
-def backward(e: Explanation, width: int) -> list[str]:
+def backward(e: Facts, width: int) -> list[str]:
     """Each edge in the order of the sweep; each merge right after the last edge into it."""
     merges = {m.edges[-1]: m for m in e.merges}
     rows: list[Sequence[str]] = []
@@ -78,7 +78,7 @@ def backward(e: Explanation, width: int) -> list[str]:
                   ["edge", "formula", "numbers put in", "contribution"], rows, "rows", width)
 
 
-def edge_row(e: Explanation, edge: Edge) -> list[str]:
+def edge_row(e: Facts, edge: Edge) -> list[str]:
     result, argument = e[edge.result], e[edge.argument]
     name = f"{argument.name} ← {result.name}"
     if edge.local is None:
@@ -101,7 +101,7 @@ def signed(x: Any) -> str:
     return f"({body})" if body.startswith("-") else body
 
 
-def merge_row(e: Explanation, merge: Merge) -> list[str]:
+def merge_row(e: Facts, merge: Merge) -> list[str]:
     into = [edge for edge in e.edges if edge.id in merge.edges]
     name = e[merge.node].name
     results = [e[edge.result].name for edge in into]
@@ -112,13 +112,13 @@ def merge_row(e: Explanation, merge: Merge) -> list[str]:
             array_cell(merge.total)]
 
 
-def gradients(e: Explanation, width: int) -> list[str]:
+def gradients(e: Facts, width: int) -> list[str]:
     rows: list[Sequence[str]] = [
         [text(e[name].gradient_name), derived(e, name), array_cell(value)] for name, value in e.gradients.items()]
     return titled("Gradients", ["gradient", "formula", "value"], rows, "gradients", width)
 
 
-def derived(e: Explanation, name: str) -> str:
+def derived(e: Facts, name: str) -> str:
     """The formula of a gradient, unless it would only repeat the gradient's name."""
     said, many = text(e.derivations[name]), len(e.edges_into(name))
     if said != text(e[name].gradient_name):
@@ -126,11 +126,12 @@ def derived(e: Explanation, name: str) -> str:
     return f"sum of {many} edges" if many > 1 else ""
 
 
-def checks(e: Explanation, width: int) -> list[str]:
+def checks(e: Facts, width: int) -> list[str]:
     rows: list[Sequence[str]] = [
         [text(e[c.node].gradient_name) + (f" {list(c.index)}" if c.index else ""), plain_number(c.gradient),
          plain_number(c.difference), f"{c.residual:.0e}", c.note or ("agrees" if c.agrees else "differs")] for c in e.checks]
     left_out = sum(np.size(g) for g in e.gradients.values()) - len(e.checks)
     lines = titled("Check against finite differences (float64)", ["gradient", "sweep", "difference", "residual", ""], rows,
                    "checks", width, MOST_CHECKS)
-    return [*lines, f"  ({left_out} smaller elements not checked)"] if left_out > 0 else lines
+    plural = "" if left_out == 1 else "s"
+    return [*lines, f"  ({left_out} smaller element{plural} not checked)"] if left_out > 0 else lines

@@ -120,13 +120,8 @@ def one_by_one(prim: Primitive, flags: list[bool], *args: Array, **params: Any) 
     size = next(typeof(a).shape[0] for a, batched in zip(args, flags) if batched)
     rows = [prim(*(a[i] if batched else a for a, batched in zip(args, flags)), **params) for i in range(size)]
     if isinstance(rows[0], tuple):
-        return tuple(stack_rows(list(column)) for column in zip(*rows))
-    return stack_rows(rows)
-
-
-def stack_rows(rows: list[Array]) -> Array:
-    from .movement import stack  # the one operation a batch rule of last resort needs
-    return stack(rows, axis=0)
+        return tuple(np.stack(column) for column in zip(*rows))
+    return np.stack(rows)  # of boxes, this is the operation: NumPy asks them
 
 
 # ---------------------------------------------------------------------------------------- linear in one argument
