@@ -33,6 +33,7 @@ from .ops.sets import unique_all, unique_counts, unique_inverse, unique_values
 from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.statistics import mean, median, std, var
 from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
+from .ops.matmul import matmul
 from .ops.contraction import dot, inner, kron, linear, outer, tensordot, vecdot
 from .ops.einsum import einsum
 from .linalg import (
@@ -70,7 +71,6 @@ from .transforms import grad, jvp, stop_gradient, value_and_grad, vjp, vmap
 from .jacobians import hessian, hvp, jacobian
 from .recompute import checkpoint
 from .rules import custom_rule
-from .ops.matmul import matmul
 
 from numpy import (
     bool_ as bool, e, float32, float64, inf, int8, int16, int32, int64, nan, newaxis, pi, uint8, uint16, uint32, uint64,
