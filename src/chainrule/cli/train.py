@@ -82,7 +82,7 @@ def watchers(options: argparse.Namespace, console: Console) -> list[Listener]:
     if options.quiet:
         return []
     bar = console.is_terminal and not options.no_progress
-    return [EpochLines(console), *([ProgressBar(console)] if bar else [])]
+    return [*([ProgressBar(console)] if bar else []), EpochLines(console)]
 
 
 def opening(training: Run) -> str:

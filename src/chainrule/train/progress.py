@@ -31,11 +31,17 @@ class ProgressBar(Listener):
 
     def after_step(self, step: Step) -> None:
         self.mean += (step.loss - self.mean) * max(1 - SMOOTHING, 1 / step.number)
-        now = time.perf_counter()
+        self.step, now = step, time.perf_counter()
         if now - self.shown >= INTERVAL:
-            self.shown = now
-            self.bar.update(self.task, completed=step.number, epoch=f"{step.epoch}/{self.epochs}", loss=f"{self.mean:.4f}",
-                            rate=f"{self.groups[0]['lr']:g}", speed=f"{step.number / (now - self.began):,.0f}")
+            self.show(now)
+
+    def after_epoch(self, epoch: Epoch) -> None:
+        self.show(time.perf_counter())  # before the line of the epoch is printed above the bar
+
+    def show(self, now: float) -> None:
+        self.shown = now
+        self.bar.update(self.task, completed=self.step.number, epoch=f"{self.step.epoch}/{self.epochs}", loss=f"{self.mean:.4f}",
+                        rate=f"{self.groups[0]['lr']:g}", speed=f"{self.step.number / (now - self.began):,.0f}")
 
     def end(self) -> None:
         self.bar.stop()
