@@ -2,14 +2,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import textwrap
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from chainrule.errors import InputError
 from chainrule.explanation.examples import EXAMPLES
 from chainrule.explanation.expression import operations
 from chainrule.explanation.formulas import explain_formula
+from chainrule.explanation.given import read
 from chainrule.explanation.story import Explanation
 
 FORMATS: dict[str, Callable[[Explanation], str]] = {
@@ -37,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wrt", metavar="w,b", help="the variables whose gradients to explain (default: all)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     parser.add_argument("--open", action="store_true", help="open gates such as sigmoid or softmax into their parts")
+    parser.add_argument("--what-if", action="append", metavar="w=3.5",
+                        help="what moves if a value were another; may be repeated; one element: W[0,1]=2")
     parser.add_argument("--example", metavar="NAME", help="explain a worked example")
     parser.add_argument("--examples", action="store_true", help="list the worked examples")
     parser.add_argument("--operations", action="store_true", help="list the operations a formula may use")
@@ -52,7 +59,8 @@ def run(options: argparse.Namespace) -> None:
     elif options.formula is None:
         raise InputError('give a formula, as in: chainrule explain "w*x + b" x=2 w=3 b=1, or --example neuron.')
     else:
-        show(FORMATS[options.format](explain_formula(options.formula, options.values, wrt=names(options.wrt), open=options.open)))
+        explanation = explain_formula(options.formula, options.values, wrt=names(options.wrt), open=options.open)
+        show(what_if(explanation, options) if options.what_if else FORMATS[options.format](explanation))
 
 
 def show_example(options: argparse.Namespace) -> None:
@@ -62,7 +70,28 @@ def show_example(options: argparse.Namespace) -> None:
     if example is None:
         raise InputError(f"no example is called {options.example!r:.40}; there are {', '.join(EXAMPLES)}.")
     explanation = example.explain(wrt=names(options.wrt), open=options.open)
-    show(example.page(explanation) if options.format == "text" else FORMATS[options.format](explanation))
+    if options.what_if:
+        show(what_if(explanation, options))
+    else:
+        show(example.page(explanation) if options.format == "text" else FORMATS[options.format](explanation))
+
+
+CHANGE = re.compile(r"\s*(\w+)\s*(?:\[([\d\s,-]*)\])?\s*=(.*)", re.ASCII | re.DOTALL)
+
+
+def what_if(explanation: Explanation, options: argparse.Namespace) -> str:
+    """The page of what moves when the values typed after --what-if are set."""
+    if options.format != "text":
+        raise InputError(f"--what-if is written as text only; leave out --format {options.format}.")
+    changes: dict[Any, Any] = {}
+    for typed in options.what_if:
+        match = CHANGE.fullmatch(typed)
+        if not match or not match[3].strip():
+            raise InputError(f"--what-if: {typed!r:.40} is no change; write w=3.5, or W[0,1]=2 for one element.")
+        name, index, value = match.groups()
+        place = None if index is None else tuple(int(i) for i in index.split(",") if i.strip())
+        changes[name if place is None else (name, place)] = np.asarray(read(value.strip()))
+    return explanation.what_if(changes).text()
 
 
 def names(listed: str | None) -> list[str] | None:

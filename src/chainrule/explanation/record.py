@@ -168,8 +168,11 @@ class Record:
         return Explanation(
             loss=self.named[id(self.loss)], nodes=tuple(nodes.values()), edges=edges, merges=tuple(self.merges(edges)),
             gradients={name: plain(self.swept[x], x) for name, x in leaves.items()},
-            derivations=Derivations(self, edges).of(leaves), replay=Replay(self.loss, self.order),
+            derivations=Derivations(self, edges).of(leaves), replay=self.replay(),
             leaves={name: x for name, x in leaves.items() if x.prim is None})
+
+    def replay(self) -> Replay:
+        return Replay(self.loss, self.order, {self.named[id(x)]: x for x in self.values})
 
     def node(self, x: Any) -> Node:
         value = value_of(x)

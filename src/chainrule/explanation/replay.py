@@ -26,10 +26,10 @@ def widened_option(x: Any) -> Any:
 
 
 class Replay:
-    """The values behind `root`, in the order in which they were computed."""
+    """The values behind `root`, in the order in which they were computed; `values` has them by name, and the constants too."""
 
-    def __init__(self, root: Recorded, order: list[Recorded]) -> None:
-        self.root, self.order = root, order
+    def __init__(self, root: Recorded, order: list[Recorded], values: Mapping[str, Any]) -> None:
+        self.root, self.order, self.values = root, order, values
         self.passes = self.operations = 0
 
     def __call__(self, changed: Mapping[Recorded, Any] | None = None) -> float:

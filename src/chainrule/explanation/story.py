@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .data import as_json
 from .facts import Facts
 from .latex import derivation
 from .text import page
+from .what_if import WhatIf, what_if
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,6 +26,22 @@ class Explanation(Facts):
     def latex(self, *, document: bool = False) -> str:
         """The derivation in LaTeX, for the package amsmath; with `document`, a whole file."""
         return derivation(self, document=document)
+
+    def what_if(self, *change: Any) -> WhatIf:
+        """What moves if a value is another: `what_if(w, 3.5)`, for one element `what_if(w, (2, 3), 0.1)`, for several
+        `what_if({w: 3.5, "b": 0.0})`.
+
+        A value is given by its name, or as the tensor: a leaf, a result on the way, or an array of data. The loss and all its
+        gradients are computed again in float64. A changed result stays the result of what is before it, shifted by a constant;
+        what is before it does not move, and gradients flow through. What was cut from the graph, such as the condition of a
+        `where`, stays as it was recorded. Raises ArgumentError, ShapeError, BoundsError.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor(3.0, requires_grad=True, name="w")
+        >>> cr.explain(w * w).what_if(w, 4.0).loss.move
+        array(7.)
+        """
+        return what_if(self, change)
 
     def __str__(self) -> str:
         return self.text()
