@@ -1,3 +1,5 @@
 """An explanation shows how every number in a gradient came to be."""
+from .algebra import Algebra as Algebra
+from .algebra import sweep as sweep
 from .entry import explain as explain
 from .questions import why as why
