@@ -29,9 +29,9 @@ class Algebra:
     """How a sweep weighs paths: `plus` joins paths that meet, `times` prolongs a path by a link, `lift` weighs links.
 
     All take and give arrays of weights, `lift` takes local derivatives: one for each element along axis 0. `zero` is the weight
-    of no path, and has the shape and dtype of a weight; `times` keeps it. `one` is the weight of the empty path. `plus` must be
-    associative and commutative, and `times` distribute over it. `meet` joins what different operations give to a value, where that is not `plus`. `read` turns the
-    weights of a value into what `sweep` returns.
+    of no path, and has the shape and dtype of a weight; `times` keeps it. `one` is the weight of the empty path. `plus` must
+    be associative and commutative, and `times` distribute over it. `meet` joins what different operations give to a value,
+    where that is not `plus`. `read` turns the weights of a value into what `sweep` returns.
     """
 
     name: str
