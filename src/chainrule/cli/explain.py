@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import InputError
+from chainrule.explanation.element import Element
 from chainrule.explanation.examples import EXAMPLES
 from chainrule.explanation.expression import operations
 from chainrule.explanation.formulas import explain_formula
@@ -22,10 +23,14 @@ FORMATS: dict[str, Callable[[Explanation], str]] = {
     "json": lambda e: e.json() + "\n",
     "latex": lambda e: e.latex(document=True),
 }
+ELEMENT_FORMATS: dict[str, Callable[[Element], str]] = {"text": Element.text, "json": lambda x: x.json() + "\n"}
+WHOLE = r"\s*[-+]?\d{1,18}\s*"
+ELEMENT = re.compile(rf"\s*([^\[\]\s]+)\s*(?:\[({WHOLE}(?:,{WHOLE})*),?\s*\]\s*)?")  # W[2,3], or a name alone
 EPILOG = """examples:
   chainrule explain "(relu(w*x + b) - y)**2" x=2 w=3 b=1 y=5
   chainrule explain "z = W @ x + b; a = sigmoid(z); sum((a - y)**2) / 2" \\
       W="[[2,-3]]" x="[-1,-2]" b="[-3]" y="[1]" --wrt W,b --open
+  chainrule explain "sum(tanh(W @ x))" W="[[2,-3],[1,4]]" x="[-1,-2]" --of W[0,1]
   chainrule explain --example softmax
   chainrule explain "cross_entropy(z, labels)" z="[[1,2,3]]" labels:int="[2]" --format json
 
@@ -40,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("formula", nargs="?", help="the formula of the loss, in quotes")
     parser.add_argument("values", nargs="*", metavar="name=value", help="the value of each variable; name:int=value for indices")
     parser.add_argument("--wrt", metavar="w,b", help="the variables whose gradients to explain (default: all)")
+    parser.add_argument("--of", metavar="W[2,3]", help="show one number of a gradient as the sum of what flows into it")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     parser.add_argument("--open", action="store_true", help="open gates such as sigmoid or softmax into their parts")
     parser.add_argument("--what-if", action="append", metavar="w=3.5",
@@ -59,8 +65,7 @@ def run(options: argparse.Namespace) -> None:
     elif options.formula is None:
         raise InputError('give a formula, as in: chainrule explain "w*x + b" x=2 w=3 b=1, or --example neuron.')
     else:
-        explanation = explain_formula(options.formula, options.values, wrt=names(options.wrt), open=options.open)
-        show(what_if(explanation, options) if options.what_if else FORMATS[options.format](explanation))
+        show(drawn(explain_formula(options.formula, options.values, wrt=names(options.wrt), open=options.open), options))
 
 
 def show_example(options: argparse.Namespace) -> None:
@@ -70,10 +75,30 @@ def show_example(options: argparse.Namespace) -> None:
     if example is None:
         raise InputError(f"no example is called {options.example!r:.40}; there are {', '.join(EXAMPLES)}.")
     explanation = example.explain(wrt=names(options.wrt), open=options.open)
+    show(example.page(explanation) if options.format == "text" and not (options.of or options.what_if)
+         else drawn(explanation, options))
+
+
+def drawn(explanation: Explanation, options: argparse.Namespace) -> str:
+    """The explanation, or what is asked of it, in the format asked for."""
+    if options.of and options.what_if:
+        raise InputError("give either --of or --what-if, not both.")
     if options.what_if:
-        show(what_if(explanation, options))
-    else:
-        show(example.page(explanation) if options.format == "text" else FORMATS[options.format](explanation))
+        return what_if(explanation, options)
+    if options.of is None:
+        return FORMATS[options.format](explanation)
+    if options.format not in ELEMENT_FORMATS:
+        raise InputError(f"--of: one number is shown as {' or '.join(ELEMENT_FORMATS)}, not as {options.format}.")
+    return ELEMENT_FORMATS[options.format](element(explanation, options.of))
+
+
+def element(explanation: Explanation, of: str) -> Element:
+    """The element that `W[2,3]` stands for."""
+    match = ELEMENT.fullmatch(of)
+    if match is None:
+        raise InputError(f"--of: {of!r:.40} is not an element; write a name and an index, as in W[2,3].")
+    name, index = match.groups()
+    return explanation.element(name, [int(i) for i in index.split(",")] if index else None)
 
 
 CHANGE = re.compile(r"\s*(\w+)\s*(?:\[([\d\s,-]*)\])?\s*=(.*)", re.ASCII | re.DOTALL)

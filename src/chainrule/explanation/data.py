@@ -8,9 +8,11 @@ import numpy as np
 
 from .facts import Check, Edge, Facts, Node
 from .formula import Formula
+from .terms import Reconciled
 from .writing import latex, text
 
 SCHEMA = "chainrule.explanation/1"
+ELEMENT_SCHEMA = "chainrule.element/1"
 
 
 def as_json(e: Facts) -> str:
@@ -29,6 +31,29 @@ def as_data(e: Facts) -> dict[str, Any]:
         "gradients": {name: numbers(g) for name, g in e.gradients.items()},
         "derivations": {name: written(f) for name, f in e.derivations.items()},
         "checks": [check(c) for c in e.checks],
+    }
+
+
+def element_json(s: Reconciled) -> str:
+    return json.dumps(element_data(s), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def element_data(s: Reconciled) -> dict[str, Any]:
+    """One number of a gradient, its terms and its checks."""
+    return {
+        "schema": ELEMENT_SCHEMA,
+        "loss": s.loss,
+        "node": s.node,
+        "index": list(s.index),
+        "terms": [{"edge": t.edge, "from": t.result, "output": t.output, "index": list(t.index), "upstream": numbers(t.upstream),
+                   "local": numbers(t.local), "value": numbers(t.value)} for t in s.terms],
+        "uses": [{"edge": u.edge, "by": u.result, "terms": u.terms, "elements": u.elements} for u in s.uses],
+        "total": numbers(s.total),
+        "gradient": numbers(s.gradient),
+        "residual": numbers(s.residual),
+        "difference": numbers(s.difference),
+        "agrees": s.check.agrees,
+        "note": s.check.note,
     }
 
 

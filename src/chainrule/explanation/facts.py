@@ -96,7 +96,8 @@ class Facts:
     """How every number in the gradients of a loss came to be, and nothing else; all faces are drawn from this.
 
     `nodes` come in the order in which they were computed, `edges` in the order of the sweep. `gradients` and `derivations` (the
-    gradient as a formula) are by name.
+    gradient as a formula) are by name. Where gates were opened, `originals` are the program's own tensors, each with
+    the name of its node.
     """
 
     loss: str
@@ -107,6 +108,7 @@ class Facts:
     derivations: dict[str, Formula]
     replay: Replay
     leaves: dict[str, Any]
+    originals: tuple[tuple[Any, str], ...] = ()
 
     def __getitem__(self, name: str) -> Node:
         """The node of this name or id."""

@@ -62,4 +62,6 @@ def opened(record: Record) -> Explanation:
     names = {id(new[x]): record.named[id(x)] for x in record.order if id(x) in record.chosen or x is record.loss}
     names |= {id(c): record.named[id(c)] for c in record.constants}
     wanted = None if record.wanted is None else [new[x] for x in record.wanted]
-    return Record(new[record.loss], wanted, names, sources=sources, inside=inside, symbols=record.symbols).explanation()
+    originals = [(x, new[x]) for x in record.order if isinstance(new[x], Recorded)]
+    return Record(new[record.loss], wanted, names, sources=sources, inside=inside, symbols=record.symbols,
+                  originals=originals).explanation()

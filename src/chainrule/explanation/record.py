@@ -29,13 +29,14 @@ class Record:
     """A recorded loss with its sweep, on the way to becoming facts.
 
     `given` are names by id of the tensor, `sources` source lines, `inside` the composite a value is a part of, and `symbols`
-    what the gradients of named values are called, where that is not dL/d(name).
+    what the gradients of named values are called, where that is not dL/d(name). `originals` are tensors that values of this
+    record stand for, each with the value.
     """
 
     def __init__(self, loss: Tensor, wanted: Sequence[Tensor] | None, given: dict[int, str], *,
                  sources: Mapping[int, str | None] | None = None, inside: Mapping[int, str] | None = None,
-                 symbols: Mapping[str, str] | None = None) -> None:
-        self.loss, self.wanted, self.given = loss, wanted, given
+                 symbols: Mapping[str, str] | None = None, originals: Sequence[tuple[Recorded, Any]] = ()) -> None:
+        self.loss, self.wanted, self.given, self.originals = loss, wanted, given, originals
         self.sources, self.inside, self.symbols = sources or {}, inside or {}, symbols or {}
         self.order = EAGER.history(loss)[::-1]
         behind = set(self.order)
@@ -169,7 +170,8 @@ class Record:
             loss=self.named[id(self.loss)], nodes=tuple(nodes.values()), edges=edges, merges=tuple(self.merges(edges)),
             gradients={name: plain(self.swept[x], x) for name, x in leaves.items()},
             derivations=Derivations(self, edges).of(leaves), replay=self.replay(),
-            leaves={name: x for name, x in leaves.items() if x.prim is None})
+            leaves={name: x for name, x in leaves.items() if x.prim is None},
+            originals=tuple((t, self.named[id(x)]) for t, x in self.originals))
 
     def replay(self) -> Replay:
         return Replay(self.loss, self.order, {self.named[id(x)]: x for x in self.values})

@@ -30,16 +30,17 @@ class Replay:
 
     def __init__(self, root: Recorded, order: list[Recorded], values: Mapping[str, Any]) -> None:
         self.root, self.order, self.values = root, order, values
+        self.start = {x: widened(x.value) for x in order if x.prim is None}  # a leaf may be assigned to, later
         self.passes = self.operations = 0
 
     def __call__(self, changed: Mapping[Recorded, Any] | None = None) -> float:
-        """The loss, with the values of some leaves replaced."""
+        """The loss, with some values replaced, computed ones too."""
         changed = changed or {}
         known: dict[Recorded, Any] = {}
         with np.errstate(all="ignore"):
             for x in self.order:
-                if x.prim is None:
-                    known[x] = changed[x] if x in changed else widened(x.value)
+                if x in changed or x.prim is None:
+                    known[x] = changed[x] if x in changed else self.start[x]
                     continue
                 args = tuple(known[a] if isinstance(a, Recorded) and a in known else widened(v) for a, v in zip(x.args, x.values))
                 known[x] = NUMPY.apply(x.prim, args, {k: widened_option(v) for k, v in x.params.items()})
@@ -47,8 +48,11 @@ class Replay:
         self.passes += 1
         return float(np.asarray(known[self.root]).reshape(()))
 
+    def value(self, x: Recorded) -> Any:
+        return self.start[x] if x in self.start else widened(x.value)
+
     def nudged(self, leaf: Recorded, index: tuple[int, ...], step: float) -> float:
-        value = np.array(widened(leaf.value))
+        value = np.array(self.value(leaf))
         with np.errstate(invalid="ignore"):
             value[index] += step
         return self({leaf: value})
@@ -70,7 +74,7 @@ class Replay:
 
     def compared(self, leaf: Recorded, index: tuple[int, ...], gradient: float, scale: float,
                  tolerance: float) -> tuple[float, bool, str]:
-        step = STEP * max(1.0, abs(float(np.asarray(leaf.value)[index])))
+        step = STEP * max(1.0, abs(float(np.asarray(self.value(leaf))[index])))
         right, left = self.nudged(leaf, index, step), self.nudged(leaf, index, -step)
         with np.errstate(invalid="ignore"):
             difference = (right - left) / (2 * step)
@@ -79,7 +83,7 @@ class Replay:
             return difference, bool(np.isnan(gradient)), "the loss is not finite here, or beside"
         if abs(difference - gradient) <= margin:
             return difference, True, ""
-        middle = self()
+        middle = self.nudged(leaf, index, 0.0)
         slopes = sorted(((middle - left) / step, (right - middle) / step))
         if slopes[0] - margin <= gradient <= slopes[1] + margin:
             return difference, True, f"a kink: between the slopes {slopes[0]:.4g} and {slopes[1]:.4g}"

@@ -1,10 +1,12 @@
 """An explanation is the facts of a gradient and the faces that can be drawn from them."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .data import as_json
+from .element import Element, element
 from .facts import Facts
 from .latex import derivation
 from .text import page
@@ -14,6 +16,19 @@ from .what_if import WhatIf, what_if
 @dataclass(frozen=True, repr=False)
 class Explanation(Facts):
     """How every number in the gradients of a loss came to be. Faces: `.text()`, `.json()`, `.latex()`; facts: see `Facts`."""
+
+    def element(self, value: Any, index: int | Sequence[int] | None = None) -> Element:
+        """One number of the gradient in `value` (a tensor, or a name such as "fc1.weight") as the sum of what flows into it.
+
+        `index` has a whole number for each axis; a value of one element needs none. Computed values may be asked for as well as
+        leaves. Raises ArgumentError, BoundsError, NoPathError.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor([1.0, 2.0], requires_grad=True, name="w")
+        >>> [t.value for t in cr.explain((w * w).sum()).element(w, 1).terms]
+        [2.0, 2.0]
+        """
+        return element(self, value, index)
 
     def text(self, width: int = 80) -> str:
         """The forward table, the backward table, the gradients and their checks, for a terminal `width` columns wide."""
