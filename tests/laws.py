@@ -53,6 +53,15 @@ def weighed(out: Any) -> Any:
     return total
 
 
+def recorded(prim: Primitive, sample: Sample) -> Any:
+    """One number made of an operation's result on a sample, as a tensor, or None where no gradient flows."""
+    args, params = canonical(prim, sample)
+    given = [cr.tensor(np.asarray(a), requires_grad=True, name=f"x{i}") if rule and a is not None and is_float(typeof(a).dtype)
+             else a for i, (a, rule) in enumerate(zip(args, rules_of(prim, len(args))))]
+    total = weighed(prim(*given, **params))
+    return total if isinstance(total, cr.Tensor) and total.requires_grad else None
+
+
 def direction(x: np.ndarray) -> np.ndarray:
     return np.random.default_rng(1).normal(size=x.shape)
 

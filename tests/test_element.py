@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import laws
 from chainrule.cli.main import main
 from chainrule.explanation.data import ELEMENT_SCHEMA
+from chainrule.ops import ALL
 
 close = np.testing.assert_allclose
 
@@ -90,6 +92,8 @@ def test_the_terms_sum_to_the_gradient(network):
                 scale = sum(abs(t.value) for t in found.terms)
             assert found.residual <= 1e-12 * scale, (name, index, found)
     assert found.check.agrees
+    assert json.loads(found.json())["total"] == found.total
+    assert f"{found.total:.12g}" in found.text()
 
 
 @pytest.mark.parametrize("network", [small_cnn, transformer_block], ids=lambda f: f.__name__)
@@ -100,6 +104,52 @@ def test_the_terms_of_computed_values_sum_up_too(network):
         for index in some_indices(rng, node.shape, 5):
             found = e.element(node.name, index)
             assert found.residual <= 1e-12 * max(abs(found.gradient), sum(abs(t.value) for t in found.terms))
+
+
+@pytest.mark.parametrize("prim", ALL, ids=str)
+def test_the_terms_sum_to_the_gradient_for_every_operation(prim):
+    for sample in laws.samples(prim):
+        loss = laws.recorded(prim, sample)
+        e = loss is not None and cr.explain(loss)
+        for name, gradient in e.gradients.items() if e else ():
+            for index in some_indices(np.random.default_rng(8), gradient.shape, 3):
+                found = e.element(name, index)
+                scale = max(abs(found.gradient), sum(abs(t.value) for t in found.terms))
+                assert found.residual <= (1e-12 if gradient.dtype == np.float64 else 1e-5) * scale
+
+
+def test_rules_of_ones_own_and_recomputed_parts_have_terms_too():
+    @cr.custom_rule(backward=lambda g, y, x: (g * 3.0 * x**2,))
+    def cube(x):
+        return x**3
+
+    x = cr.tensor(np.array([0.5, 2.0]), requires_grad=True, name="x")
+    found = cr.explain(cr.sum(cube(x)) + cr.sum(cr.checkpoint(lambda v: cr.exp(cr.sin(v)))(x))).element(x, 1)
+    close(sorted(t.local for t in found.terms), sorted([12.0, np.exp(np.sin(2.0)) * np.cos(2.0)]))
+    assert found.residual <= 1e-12
+
+
+def test_parameters_of_a_module_are_known_by_their_dotted_names():
+    class Net(cr.nn.Module):
+        def __init__(self):
+            self.fc1, self.fc2 = cr.nn.Linear(4, 3), cr.nn.Linear(3, 1)
+
+        def forward(self, x):
+            return self.fc2(cr.tanh(self.fc1(x)))
+
+    net = Net().name_parameters()
+    e = cr.explain(cr.sum(net(np.ones((5, 4), np.float32))))
+    assert len(e.element("fc1.weight", (2, 3)).terms) == 5
+    assert e.element(net.fc2.weight, (0, 1)).text().startswith("dL/dfc2.weight[0,1] = ")
+
+
+def test_a_large_layer_needs_no_jacobian():
+    make = Maker(9)
+    w = make("w", 500, 600)
+    z = cr.linear(make.rng.normal(size=(64, 600)), w)  # its jacobian would have ten thousand million numbers
+    found = cr.explain(cr.sum(cr.square(z)), names={"z": z}).element(w, (499, 599))
+    assert len(found.terms) == 64
+    assert found.residual <= 1e-12 * abs(found.gradient)
 
 
 def one_layer(rows=32):

@@ -10,7 +10,6 @@ import pytest
 import chainrule as cr
 import laws
 from chainrule.core.primitive import Primitive
-from chainrule.core.type import is_float, typeof
 from chainrule.explanation.data import SCHEMA
 from chainrule.explanation.examples import EXAMPLES
 from chainrule.explanation.formulas import explain_formula
@@ -346,19 +345,10 @@ def test_an_explanation_prints_as_its_page():
 
 
 # ---------------------------------------------------------------------------------------- every operation
-def recorded(prim, sample):
-    """One number made of an operation's result on a sample, or None where no gradient flows."""
-    args, params = laws.canonical(prim, sample)
-    given = [cr.tensor(np.asarray(a), requires_grad=True, name=f"x{i}") if rule and a is not None and is_float(typeof(a).dtype)
-             else a for i, (a, rule) in enumerate(zip(args, laws.rules_of(prim, len(args))))]
-    total = laws.weighed(prim(*given, **params))
-    return total if isinstance(total, cr.Tensor) and total.requires_grad else None
-
-
 @pytest.mark.parametrize("prim", ALL, ids=str)
 def test_every_operation_is_explained(prim):
     for sample in laws.samples(prim):
-        loss = recorded(prim, sample)
+        loss = laws.recorded(prim, sample)
         if loss is None:
             continue
         for e in (cr.explain(loss), cr.explain(loss, open=True)):
