@@ -20,8 +20,8 @@ from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError
 from chainrule.sweeps import no_path
 
-from .entry import explainable
 from .links import Links, links_of, size_of
+from .recorded import must_be_recorded
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,13 @@ def best(k: int) -> Algebra:
     """The logarithms of the k strongest paths, strongest first: the k-best dynamic program as an algebra."""
     def longest(a: Any, b: Any) -> Any:
         return -np.sort(-np.concatenate([a, b], axis=-1), axis=-1)[..., :k]
+
+    def prolonged(a: Any, b: Any) -> Any:
+        return np.where(a == -np.inf, a, a + b)  # no path stays none, also along an infinite slope
     first = np.full(k, -np.inf)
     first[0] = 0.0
-    return Algebra("best", zero=np.full(k, -np.inf), one=first, plus=longest, times=np.add, lift=lambda d: logarithm(d)[:, None])
+    return Algebra("best", zero=np.full(k, -np.inf), one=first, plus=longest, times=prolonged,
+                   lift=lambda d: logarithm(d)[:, None])
 
 
 STRONGEST_CHAIN = replace(ALGEBRAS["log_mass"], name="log_strongest_chain", meet=np.maximum)
@@ -120,6 +124,10 @@ class Wiring:
             if any(a in self.active for a in x.sources if a is not None):
                 self.active.add(x)
         self.made: dict[tuple[Recorded, int], Links] = {}
+        self.users: dict[Recorded, list[tuple[Recorded, int]]] = {}
+        for x in self.order:
+            for i, a in self.edges_of(x):
+                self.users.setdefault(a, []).append((x, i))
 
     def edges_of(self, x: Recorded) -> list[tuple[int, Recorded]]:
         """The arguments of a value through which paths run, with their positions."""
@@ -166,7 +174,7 @@ def sweep(loss: Any, algebra: str | Algebra = "gradient", wrt: Any = None) -> An
     if isinstance(algebra, str) and algebra not in ALGEBRAS:
         raise ArgumentError(f"sweep: {algebra!r:.40} is no algebra. There are {', '.join(ALGEBRAS)}; or give an Algebra.")
     chosen = ALGEBRAS[algebra] if isinstance(algebra, str) else algebra
-    explainable(loss, "sweep")
+    must_be_recorded(loss, "sweep")
     wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
     behind = set(EAGER.history(loss))
     for t in wanted or ():

@@ -4,24 +4,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chainrule.eager import EAGER
-from chainrule.errors import ArgumentError, NonScalarError, NoPathError
 from chainrule.tensor import Tensor
+
+from .recorded import must_be_recorded
 
 if TYPE_CHECKING:
     from .story import Explanation
-
-
-def explainable(loss: Any, where: str) -> None:
-    """Raise the error for what is not a recorded loss."""
-    if not isinstance(loss, Tensor):
-        raise ArgumentError(f"{where}: a loss is a tensor computed from tensors that require gradients, not {loss!r:.60}.")
-    if loss.owner is not EAGER:
-        raise NoPathError(f"{where}: {loss.label} depends on no tensor that requires a gradient. Make the leaves with "
-                          "requires_grad=True.")
-    if loss.size != 1:
-        raise NonScalarError(f"{where}: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
-                             "first, with .sum() or .mean().")
 
 
 def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = None, open: bool = False) -> Explanation:
@@ -39,7 +27,7 @@ def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = Non
     >>> cr.explain(x * x).gradients
     {'x': array(6., dtype=float32)}
     """
-    explainable(loss, "explain")
+    must_be_recorded(loss, "explain")
     wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
     given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
     from .opening import opened  # explanations are asked for seldom, and loading them takes a hundredth of a second

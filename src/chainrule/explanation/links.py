@@ -18,6 +18,7 @@ from chainrule.core.type import is_float, typeof
 from chainrule.errors import ArgumentError
 
 from .replay import widened
+from .trace import rule_of
 from .values import plain
 
 MOST_LINKS = 2**21  # of one edge
@@ -146,10 +147,6 @@ def matrix(x: Recorded, i: int, y: Any, values: Sequence[Any]) -> Pairs:
     parts = [stack_of(part, count, batch) for part in (found if isinstance(found, tuple) else (found,))]
     slopes = np.concatenate(parts, axis=1)
     return np.arange(results)[:, None], np.arange(elements)[None, :], slopes.T if forward else slopes
-
-
-def rule_of(x: Recorded, i: int) -> Any:
-    return next(rule for n, rule in enumerate(x.prim.backward) if n == i)  # type: ignore[union-attr]
 
 
 def whole(d: Any, value: Any) -> Any:

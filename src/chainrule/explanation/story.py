@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .data import as_json
 from .element import Element, element
 from .facts import Facts
 from .latex import derivation
+from .paths import Paths, paths
 from .text import page
 from .what_if import WhatIf, what_if
 
@@ -57,6 +58,20 @@ class Explanation(Facts):
         array(7.)
         """
         return what_if(self, change)
+
+    def paths(self, value: Any, *, top: int = 10, by: Literal["element", "operation"] = "element") -> Paths:
+        """The `top` paths from the loss to a value, given by its name or as the tensor, that carry most of its gradient.
+
+        A path runs through one element of each value along local derivatives that are not 0; its strength is the absolute value
+        of their product. With `by="operation"`, the paths that run through the same operations are shown as one chain. Found by a
+        k-best dynamic program (for chains, by best-first search): see `cr.sweep`. Raises ArgumentError.
+
+        >>> import chainrule as cr
+        >>> x = cr.tensor(3.0, requires_grad=True, name="x")
+        >>> [path.product for path in cr.explain(x * x - 5.0 * x).paths(x)]
+        [-5.0, 3.0, 3.0]
+        """
+        return paths(self, value, top, by)
 
     def __str__(self) -> str:
         return self.text()

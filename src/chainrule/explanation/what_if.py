@@ -122,13 +122,13 @@ def what_if(e: Facts, asked: tuple[Any, ...]) -> WhatIf:
         raise ArgumentError("what_if: nothing is changed; give at least one value.")
     changes: dict[int, Any] = {}
     for target, value in targets:
-        name, x = found(e, target[0] if isinstance(target, tuple) else target)
+        name, x = found(e, target[0] if isinstance(target, tuple) else target, "what_if")
         old = changes.get(id(x), np.asarray(value_of(x)))
         changes[id(x)] = with_element(name, old, target[1], value) if isinstance(target, tuple) else changed(name, old, value)
     return answer(e, changes)
 
 
-def found(e: Facts, key: Any) -> tuple[str, Any]:
+def found(e: Facts, key: Any, where: str) -> tuple[str, Any]:
     """The name and the record of a value, given by its name or as the tensor or array itself."""
     values = e.replay.values
     own = getattr(key, "name", None) or ""
@@ -136,10 +136,10 @@ def found(e: Facts, key: Any) -> tuple[str, Any]:
     if name not in values:
         shown = repr(key) if isinstance(key, str) else getattr(key, "label", None) or f"a {type(key).__name__}"
         listed = ", ".join([*values][:12]) + (", ..." if len(values) > 12 else "")
-        raise ArgumentError(f"what_if: {shown:.60} takes no part in {e.loss}. There are {listed}; give a value by one of these "
+        raise ArgumentError(f"{where}: {shown:.60} takes no part in {e.loss}. There are {listed}; give a value by one of these "
                             "names, or as the tensor.")
     if isinstance(value_of(values[name]), tuple):
-        raise ArgumentError(f"what_if: {name} is several outputs together. Change one of them.")
+        raise ArgumentError(f"{where}: {name} is several outputs together. Take one of them.")
     return name, values[name]
 
 
