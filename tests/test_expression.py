@@ -95,7 +95,7 @@ def test_values_that_are_no_numbers_are_refused_in_one_line(values):
 
 
 def test_the_language_is_a_table():
-    allowed = "Constant Name BinOp UnaryOp Compare List Tuple Call Subscript"
+    allowed = "Constant Name BinOp UnaryOp Compare List Tuple Call Subscript Attribute"
     assert set(READERS) == {getattr(ast, name) for name in allowed.split()}
 
 
@@ -154,3 +154,10 @@ def test_whatever_is_given_as_value_is_read_or_refused(text):
         assert "\n" not in str(error)
     else:
         assert np.isfinite(made["x"].value).all()
+
+
+def test_of_all_attributes_the_two_transposes_are_understood():
+    values = ["x=[[1,2]]", "w=[[3],[4]]"]
+    assert explain_formula("sum(x.T * w) + sum(w.mT * x)", values).gradients["x"].tolist() == [[6.0, 8.0]]
+    with pytest.raises(ExpressionError, match="belongs to a value"):
+        explain_formula("x * (2).T", ["x=2"])

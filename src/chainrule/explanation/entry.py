@@ -1,14 +1,16 @@
-"""The entry: `explain` takes a recorded loss, checks that it can be explained, and has it explained."""
+"""The entries take a recorded loss, check that it can be spoken of, and have it explained, or a derivation of it checked."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chainrule.errors import ArgumentError
 from chainrule.tensor import Tensor
 
 from .recorded import must_be_recorded
 
 if TYPE_CHECKING:
+    from .derivation_check import DerivationCheck
     from .story import Explanation
 
 
@@ -34,3 +36,31 @@ def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = Non
     from .record import Record
     record = Record(loss, wanted, given)
     return opened(record) if open else record.explanation()
+
+
+def check_derivation(loss: Any, gradients: Mapping[str, Any], names: Mapping[str, Any] | None = None, *,
+                     tolerance: float | None = None) -> DerivationCheck:
+    """Compare gradients derived by hand with those of `loss`, in the order of the sweep, and name the first wrong step's slip.
+
+    `gradients` are arrays by name, or formulas such as `"delta2 @ a1.T"` in the names of values and of earlier steps. `dW1` and
+    `dL/dW1` are the gradient in W1, `delta2` is that in z2. `names` says what to call tensors that have no name
+    (`names=locals()`). A step computed rightly from a wrong one is not wrong itself: it follows. Numbers agree if they differ by
+    less than `tolerance` times the largest element; None means rounding only.
+
+    Raises ArgumentError, NonScalarError, NoPathError.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor([3.0, 1.0], requires_grad=True, name="w")
+    >>> check = cr.check_derivation(cr.sum((w * 3.0) ** 2), {"dw": "2 * (w * 3)"})
+    >>> check.first_wrong.name, check.first_wrong.slip
+    ('dw', 'missing factor')
+    """
+    must_be_recorded(loss, "check_derivation")
+    if not isinstance(gradients, Mapping) or not gradients or not all(isinstance(name, str) for name in gradients):
+        raise ArgumentError(f"check_derivation: gradients are arrays by name, as in {{'dW1': dW1}}, not {gradients!r:.60}.")
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ArgumentError(f"check_derivation: tolerance is between 0 and 1, not {tolerance!r:.20}.")
+    from .derivation_check import Comparison
+    from .record import Record
+    given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
+    return Comparison(Record(loss, None, given), gradients, names or {}, tolerance).check()

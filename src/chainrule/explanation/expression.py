@@ -19,7 +19,7 @@ from chainrule.errors import ChainruleError, ExpressionError
 from chainrule.ops import ALL
 from chainrule.tensor import Tensor
 
-from .syntax import DEEPEST, finite, numbers_in, parsed, refused
+from .syntax import DEEPEST, finite, folded, numbers_in, parsed, refused
 
 MOST_OPERATIONS = 500
 LARGEST_ARRAY = 10_000  # elements
@@ -33,6 +33,7 @@ BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
     ast.NotEq: operator.ne}
+TRANSPOSES: dict[str, Callable[[Tensor], Any]] = {"T": operator.attrgetter("T"), "mT": operator.attrgetter("mT")}
 COMPOSED = (
     "batch_norm", "cross_entropy", "cumulative_prod", "cumulative_sum", "diagonal", "dot", "expand_dims", "flatten", "flip",
     "glu", "group_norm", "huber_loss", "inner", "l1_loss", "layer_norm", "matrix_transpose", "moveaxis", "mse_loss",
@@ -99,24 +100,6 @@ def small(x: Any) -> Any:
     return x
 
 
-def folded(sign: str, compute: Callable[[Any, Any], Any], left: float, right: float) -> float:
-    """Arithmetic between two plain numbers; what would blow up is an error before it does."""
-    said = f"{left} {sign} {right}"
-    try:
-        if sign == "**" and not abs(float(left) ** float(right)) <= 2.0**53:
-            raise OverflowError
-        made = compute(left, right)
-    except OverflowError:
-        raise ExpressionError(f"{said} is too large a number.") from None
-    except ZeroDivisionError:
-        raise ExpressionError(f"{said} divides by zero.") from None
-    except TypeError:
-        raise ExpressionError(f"{said} has no meaning between numbers.") from None
-    if isinstance(made, complex):
-        raise ExpressionError(f"{said} is no real number.")
-    return float(finite(made)) if isinstance(made, float) else int(finite(made))
-
-
 def check_arguments(operation: Any, given: list[Any]) -> None:
     """Operations without options are NumPy functions, which would take one more array to write into, and words for numbers."""
     if isinstance(operation, Primitive) and operation.prepare is None and isinstance(operation.backward, tuple):
@@ -135,18 +118,21 @@ class Reading:
         self.columns: dict[int, str] = {}
         self.alive: list[Any] = []  # keeps ids unique while reading
 
-    def run(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """The value of the last line, and all named values."""
+    def last(self) -> Any:
+        """The value of the last line."""
         *lines, last = parsed(self.source).body
         with under(Guarded()), np.errstate(all="ignore"):
             for line in lines:
                 self.assign(line)
             if isinstance(last, ast.Assign):
-                loss = self.assign(last)
-            elif isinstance(last, ast.Expr):
-                loss = self.value(last.value, 0)
-            else:
-                raise refused(last, self.source)
+                return self.assign(last)
+            if isinstance(last, ast.Expr):
+                return self.value(last.value, 0)
+        raise refused(last, self.source)
+
+    def run(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """The value of the last line, which has to depend on the variables, and all named values."""
+        loss = self.last()
         unused = [name for name in self.variables if name not in self.used and loss is not self.variables[name]]
         if unused:
             raise ExpressionError(f"{unused[0]} is given or named, and not used in the expression.")
@@ -270,7 +256,16 @@ class Reading:
             raise ExpressionError("only a value can be indexed, not a number or a list.")
         keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         key = tuple(self.key(k, depth) for k in keys)
-        return x[key if len(key) != 1 else key[0]]
+        return x[key if len(key) != 1 else key[0]]  # type: ignore[index]  # the face of operators is put on later
+
+    def transposed(self, node: ast.Attribute, depth: int) -> Any:
+        """x.T and x.mT: no other attribute is looked at."""
+        if node.attr not in TRANSPOSES:
+            raise refused(node, self.source)
+        x = self.value(node.value, depth)
+        if not isinstance(x, Tensor):
+            raise ExpressionError(f".{node.attr} belongs to a value, not to a number or a list.")
+        return TRANSPOSES[node.attr](x)
 
     def key(self, node: ast.expr, depth: int) -> Any:
         if isinstance(node, ast.Slice):
@@ -291,5 +286,5 @@ class Reading:
 READERS: dict[type[ast.AST], Callable[[Reading, Any, int], Any]] = {
     ast.Constant: Reading.constant, ast.Name: Reading.name, ast.BinOp: Reading.binary, ast.UnaryOp: Reading.unary,
     ast.Compare: Reading.compare, ast.List: Reading.sequence, ast.Tuple: Reading.sequence, ast.Call: Reading.call,
-    ast.Subscript: Reading.subscript}
+    ast.Subscript: Reading.subscript, ast.Attribute: Reading.transposed}
 """The language: whatever is not in this table is refused."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.errors import ExpressionError
@@ -14,8 +15,9 @@ BRACKETS = 30  # brackets inside brackets
 LARGEST = 2**53  # whole numbers beyond are not exact in float64
 
 REFUSED: dict[type[ast.AST], str] = {
-    ast.Attribute: "attributes (x.y)", ast.Lambda: "lambda", ast.ListComp: "comprehensions", ast.SetComp: "comprehensions",
-    ast.DictComp: "comprehensions", ast.GeneratorExp: "comprehensions", ast.IfExp: "if ... else; write where(condition, a, b)",
+    ast.Attribute: "attributes (x.y), but for .T and .mT", ast.Lambda: "lambda", ast.ListComp: "comprehensions",
+    ast.SetComp: "comprehensions", ast.DictComp: "comprehensions", ast.GeneratorExp: "comprehensions",
+    ast.IfExp: "if ... else; write where(condition, a, b)",
     ast.BoolOp: "and, or; write logical_and(a, b)", ast.NamedExpr: ":=; write u = ...; on a line before",
     ast.JoinedStr: "text", ast.Dict: "dictionaries", ast.Set: "sets", ast.Await: "await", ast.Yield: "yield",
     ast.YieldFrom: "yield", ast.Starred: "*", ast.Import: "import", ast.ImportFrom: "import", ast.FunctionDef: "def",
@@ -85,3 +87,21 @@ def numbers_in(x: Any) -> Any:
     if len({(len(r) if isinstance(r, list) else None) for r in rows}) > 1:
         raise ExpressionError("the rows of a matrix must be of one length.")
     return rows
+
+
+def folded(sign: str, compute: Callable[[Any, Any], Any], left: float, right: float) -> float:
+    """Arithmetic between two plain numbers; what would blow up is an error before it does."""
+    said = f"{left} {sign} {right}"
+    try:
+        if sign == "**" and not abs(float(left) ** float(right)) <= 2.0**53:
+            raise OverflowError
+        made = compute(left, right)
+    except OverflowError:
+        raise ExpressionError(f"{said} is too large a number.") from None
+    except ZeroDivisionError:
+        raise ExpressionError(f"{said} divides by zero.") from None
+    except TypeError:
+        raise ExpressionError(f"{said} has no meaning between numbers.") from None
+    if isinstance(made, complex):
+        raise ExpressionError(f"{said} is no real number.")
+    return float(finite(made)) if isinstance(made, float) else int(finite(made))
