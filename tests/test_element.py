@@ -179,6 +179,37 @@ def test_each_use_has_its_own_terms():
     close(found.total, 4 * np.sin(2.0) + (4 + 9) * np.cos(2.0))
 
 
+def test_two_arguments_of_one_result_are_told_apart():
+    x = cr.tensor(np.array([2.0, 3.0]), requires_grad=True, name="x")
+    text = cr.explain(cr.sum(x * x)).element(x, 0).text(width=120)
+    assert text.count("v1 = x * x") == 1
+    assert "x[0] was used by 1 element as argument 1: 1 term. The other 1 of 2 does not depend on it." in text
+    assert "as argument 2" in text
+
+
+def test_a_hook_that_changes_the_gradient_is_named():
+    x = cr.tensor(np.array(3.0), requires_grad=True, name="x")
+    x.register_hook(lambda g: g * 2)
+    found = cr.explain(cr.square(x)).element(x)
+    assert (found.total, found.gradient) == (6.0, 12.0)
+    assert "a hook replaced the gradient" in found.text()
+
+
+def test_where_a_rule_lets_nothing_through_there_is_nothing_to_explain():
+    @cr.custom_rule(backward=lambda g, y, a, b: (g, None))
+    def first(a, b):
+        return a * 1.0
+
+    a, b = (cr.tensor(2.0, requires_grad=True, name=n) for n in "ab")
+    loss = first(a, b)
+    e = cr.explain(loss)
+    assert list(e.gradients) == ["a"]
+    with pytest.raises(cr.errors.NoPathError, match="b has no gradient in this explanation"):
+        e.element(b)
+    with pytest.raises(cr.errors.NoPathError, match="no path"):
+        cr.explain(loss, b)
+
+
 def test_broadcasting_is_spelled_out():
     loss, values = one_layer()
     e = cr.explain(loss, names=values)

@@ -80,9 +80,9 @@ def refuse_without_gradient(e: Facts, node: Node) -> None:
         raise ArgumentError(f"element: {node.name} is the loss, where the sweep starts: its gradient is 1, and no edge "
                             "leads to it.")
     if node.gradient is None:
-        reason = ("it is a constant. Make it with requires_grad=True" if node.kind == "constant"
-                  else "no path from it to the values asked for. Name it in wrt")
-        raise NoPathError(f"element: {node.name} has no gradient in this explanation: {reason}, and explain again.")
+        reason = ("it is a constant. Make it with requires_grad=True, and explain again" if node.kind == "constant"
+                  else "it was not asked for, or nothing flows to it. Name it in wrt, or ask cr.why")
+        raise NoPathError(f"element: {node.name} has no gradient in this explanation: {reason}.")
 
 
 def placed(node: Node, index: int | Sequence[int] | None) -> Index:

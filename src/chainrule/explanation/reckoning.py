@@ -16,22 +16,29 @@ def reckoning(s: Reconciled, width: int, most: int) -> str:
     count = f"the sum of {len(s.terms)} terms" if len(s.terms) > 1 else "1 term" if s.terms else "no term"
     title = f"{text(s.facts[s.node].gradient_name)}{brackets(s.index)} = {plain_number(s.gradient)}: {count}"
     title += ", upstream × local derivative" if s.terms else ""
-    uses = [line for u in s.uses for line in told(s, u, width)]
+    by_result: dict[str, list[Use]] = {}
+    for u in s.uses:
+        by_result.setdefault(u.result, []).append(u)
+    uses = [line for result, its in by_result.items() for line in told(s, s.facts[result], its, width)]
     return "\n".join([*textwrap.wrap(title, width), *uses, "", *terms(s, width, most), *reconciled(s, width)]) + "\n"
 
 
-def told(s: Reconciled, u: Use, width: int) -> list[str]:
-    """How one result uses the number: its formula and line, and how many terms come of it."""
-    result = s.facts[u.result]
+def told(s: Reconciled, result: Node, uses: list[Use], width: int) -> list[str]:
+    """How one result uses the number: its formula and line, and for each argument that it is, how many terms come of it."""
     where = f"  ({result.source})" if result.source else ""
     made = f"{result.name} = {text(result.formula)}" if result.formula else result.name
     made = textwrap.shorten(made, max(width - 2 - len(where), width // 2), placeholder=" …") + where
-    others = u.elements - u.terms
-    used = f"{s.node}{brackets(s.index)} was used by "
-    used += (f"{users(result, u)}: {counted(u.terms, 'term')}" if u.terms else f"none of the {u.elements} elements: no term")
-    used += f". The other {others} of {u.elements} do not depend on it." if others and u.terms else ""
-    return ["", *(piece for line in (made, used)
+    said = [made, *(sentence(s, result, u, f" as argument {u.position + 1}" if len(uses) > 1 else "") for u in uses)]
+    return ["", *(piece for line in said
                   for piece in textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="    "))]
+
+
+def sentence(s: Reconciled, result: Node, u: Use, argument: str) -> str:
+    number, others = f"{s.node}{brackets(s.index)}", u.elements - u.terms
+    if not u.terms:
+        return f"{number} was used by none of the {u.elements} elements{argument}: no term"
+    rest = f". The other {others} of {u.elements} {'does' if others == 1 else 'do'} not depend on it." if others else ""
+    return f"{number} was used by {users(result, u)}{argument}: {counted(u.terms, 'term')}{rest}"
 
 
 def users(result: Node, u: Use) -> str:
@@ -59,7 +66,8 @@ def reconciled(s: Reconciled, width: int) -> list[str]:
     """The sum beside the gradient, and both beside a difference."""
     check = s.check
     verdict = check.note or ("agrees" if check.agrees else "differs")
-    rows = [["sum of the terms", f"{s.total:.{DIGITS}g}", ""], ["gradient of the sweep", f"{s.gradient:.{DIGITS}g}", ""],
+    hooked = "a hook replaced the gradient" if s.recorded.hooks else ""
+    rows = [["sum of the terms", f"{s.total:.{DIGITS}g}", ""], ["gradient of the sweep", f"{s.gradient:.{DIGITS}g}", hooked],
             ["residual", f"{s.residual:.1g}", ""], ["finite difference", f"{s.difference:.{DIGITS}g}", verdict]]
     return table(["", "value", ""], rows, width)
 

@@ -39,13 +39,12 @@ class Record:
         self.loss, self.wanted, self.given, self.originals = loss, wanted, given, originals
         self.sources, self.inside, self.symbols = sources or {}, inside or {}, symbols or {}
         self.order = EAGER.history(loss)[::-1]
-        behind = set(self.order)
-        for t in wanted or ():
-            if t not in behind:
-                raise no_path(loss, t)
-        self.leaves: list[Any] = [x for x in self.order if x.prim is None] if wanted is None else list(wanted)
-        self.active = self.reached()
         self.swept = EAGER.sweep(loss, np.ones(loss.shape, loss.dtype))
+        for t in wanted or ():
+            if t not in self.swept:  # a rule on the way says that nothing flows
+                raise no_path(loss, t)
+        self.leaves: list[Any] = [x for x in self.order if x.prim is None and x in self.swept] if wanted is None else list(wanted)
+        self.active = self.reached()
         self.rules: dict[Any, Formula | None] = {}
         self.name_everything()
 

@@ -43,10 +43,11 @@ class Term:
 @dataclass(frozen=True)
 class Use:
     """How a result uses the number: how many of its `elements` depend on it. `counts` says how many places that is along each
-    axis, where these places are a grid: (32, 1) are 32 rows of one column."""
+    axis, where these places are a grid: (32, 1) are 32 rows of one column. `position` says as which argument it was used."""
 
     edge: str
     result: str
+    position: int
     terms: int
     elements: int
     counts: Index | None
@@ -77,7 +78,7 @@ class Reconciled:
     @property
     def residual(self) -> float:
         """How far the sum is from the gradient of the sweep."""
-        return abs(self.total - self.gradient)
+        return 0.0 if self.total == self.gradient else abs(self.total - self.gradient)  # infinity less infinity is no number
 
     @cached_property
     def check(self) -> Check:
@@ -131,4 +132,5 @@ def use(edge: Edge, result: Node, terms: list[Term]) -> Use:
     several = isinstance(result.value, tuple)
     elements = sum(np.size(y) for y in result.value) if several else np.size(result.value)
     counts = None if several or not terms else tuple(len(set(places)) for places in zip(*(t.index for t in terms)))
-    return Use(edge.id, result.name, len(terms), elements, counts if counts and math.prod(counts) == len(terms) else None)
+    return Use(edge.id, result.name, edge.position, len(terms), elements,
+               counts if counts and math.prod(counts) == len(terms) else None)
