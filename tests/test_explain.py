@@ -197,7 +197,8 @@ DOCUMENTED = {
              "gradient", "source", "opens", "inside"},
     "edge": {"id", "from", "to", "position", "upstream", "local", "rule", "numbers", "contribution"},
     "local": {"formula", "numbers", "value"},
-    "merge": {"node", "edges", "total"},
+    "merge": {"node", "edges", "total", "branches", "cancelled"},
+    "branch": {"edge", "size", "share", "angle"},
     "check": {"node", "index", "gradient", "difference", "residual", "agrees", "note"},
 }
 
@@ -209,6 +210,8 @@ def test_json_holds_all_facts_as_documented():
     assert set(data) == DOCUMENTED["explanation"]
     for kind in ("node", "edge", "merge", "check"):
         assert all(set(row) == DOCUMENTED[kind] for row in data[f"{kind}s"])
+    merging = json.loads(EXAMPLES["merge"].explain().json())["merges"]
+    assert all(set(branch) == DOCUMENTED["branch"] for row in merging for branch in row["branches"])
     assert all(set(x["local"]) == DOCUMENTED["local"] for x in data["edges"] if x["local"])
     ids = {n["id"] for n in data["nodes"]}
     assert {x["from"] for x in data["edges"]} | {x["to"] for x in data["edges"]} <= ids
@@ -360,3 +363,31 @@ def test_every_operation_is_explained(prim):
             assert balanced(e.latex())
             json.loads(e.json())
             assert not sample.smooth or all(c.agrees for c in e.checks)
+
+
+# ---------------------------------------------------------------------------------------- merges
+def test_contributions_stand_side_by_side():
+    """Two that cancel in part, at a known angle; then one that opposes, and one that is nothing."""
+    x = leaf([1.0, 1.0], "x")
+    (merge,) = cr.explain(cr.sum(x * np.array([3.0, 0.0])) + cr.sum(x * np.array([-3.0, 3.0])), wrt=x).merges
+    close([b.size for b in merge.branches], [np.sqrt(18), 3.0])
+    close([b.angle for b in merge.branches], [135.0, 135.0])
+    close([b.share for b in merge.branches], [1.0, 0.0], atol=1e-15)
+    close(merge.cancelled, 1 - 3 / (3 + np.sqrt(18)))
+
+    y = leaf(2.0, "y")
+    (merge,) = cr.explain(y * 5.0 - y * 2.0 + cr.relu(-y)).merges
+    assert sorted((b.size, b.angle) for b in merge.branches if b.size) == [(2.0, 180.0), (5.0, 180.0)]
+    assert [b.angle for b in merge.branches if not b.size] == [None]
+    close(sum(b.share for b in merge.branches), 1.0)
+    close(merge.cancelled, 1 - 3 / 7)
+
+
+def test_a_merge_that_cancels_says_so():
+    x = leaf(2.0, "x")
+    e = cr.explain(x * 3.0 - x * 3.0)
+    assert e.merges[0].cancelled == 1.0
+    assert "Merges: what each edge brings" in e.text()
+    assert "180°" in e.text()
+    assert "100.0%" in e.text()
+    assert json.loads(e.json())["merges"][0]["branches"][0]["share"] == "nan"

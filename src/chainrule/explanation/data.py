@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .facts import Check, Edge, Facts, Node
+from .facts import Check, Edge, Facts, Merge, Node
 from .formula import Formula
 from .terms import Reconciled
 from .writing import latex, text
@@ -27,7 +27,7 @@ def as_data(e: Facts) -> dict[str, Any]:
         "value": numbers(e[e.loss].value),
         "nodes": [node(n) for n in e.nodes],
         "edges": [edge(x) for x in e.edges],
-        "merges": [{"node": m.node, "edges": list(m.edges), "total": numbers(m.total)} for m in e.merges],
+        "merges": [merge(m) for m in e.merges],
         "gradients": {name: numbers(g) for name, g in e.gradients.items()},
         "derivations": {name: written(f) for name, f in e.derivations.items()},
         "checks": [check(c) for c in e.checks],
@@ -71,6 +71,12 @@ def edge(x: Edge) -> dict[str, Any]:
     return {
         "id": x.id, "from": x.result, "to": x.argument, "position": x.position, "upstream": numbers(x.upstream), "local": local,
         "rule": written(x.rule), "numbers": written(x.numbers), "contribution": numbers(x.contribution)}
+
+
+def merge(m: Merge) -> dict[str, Any]:
+    return {
+        "node": m.node, "edges": list(m.edges), "total": numbers(m.total), "cancelled": numbers(m.cancelled), "branches": [
+            {"edge": b.edge, "size": numbers(b.size), "share": numbers(b.share), "angle": numbers(b.angle)} for b in m.branches]}
 
 
 def check(c: Check) -> dict[str, Any]:

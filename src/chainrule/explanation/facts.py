@@ -67,12 +67,31 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """One contribution to a merge beside the others.
+
+    `size` is its norm, `share` its signed part of the gradient, (contribution · gradient) / (gradient · gradient): the shares sum
+    to 1. `angle` is the angle in degrees between it and the sum of the others, None where one of them is 0.
+    """
+
+    edge: str
+    size: float
+    share: float
+    angle: float | None
+
+
+@dataclass(frozen=True)
 class Merge:
-    """A value used more than once: its gradient is the sum of what its edges contribute."""
+    """A value used more than once: its gradient is the sum of what its edges contribute.
+
+    `cancelled` is the share of their sizes that is lost in the sum: 0 where all point the same way, 1 where nothing is left.
+    """
 
     node: str
     edges: tuple[str, ...]
     total: Any
+    branches: tuple[Branch, ...]
+    cancelled: float
 
 
 @dataclass(frozen=True)

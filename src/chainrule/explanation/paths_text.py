@@ -4,10 +4,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .table import table
-from .text import array_cell
+from .text import array_cell, percent
 from .writing import plain_number
 
 if TYPE_CHECKING:
@@ -53,7 +51,3 @@ def step_text(step: Step) -> str:
 
 def signed(x: float) -> str:
     return f"({plain_number(x)})" if x < 0 else plain_number(x)
-
-
-def percent(x: float) -> str:
-    return "—" if np.isnan(x) else f"{x:.1%}" if abs(x) >= 0.001 or x == 0 else f"{x:.1e}"

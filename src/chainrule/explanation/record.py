@@ -17,6 +17,7 @@ from chainrule.tensor import Tensor
 from .derivations import Derivations
 from .facts import Edge, Local, Merge, Node
 from .formula import Call, Formula, Name, filled, number, rebuilt, staged
+from .merging import merged
 from .replay import Replay
 from .story import Explanation
 from .values import plain, shape_of, value_of
@@ -206,7 +207,7 @@ class Record:
         for x in reversed(self.values):
             into = arriving.get(self.ids[id(x)], [])
             if len(into) > 1 and not isinstance(value_of(x), tuple):
-                yield Merge(self.ids[id(x)], tuple(e.id for e in into), plain(self.swept[x], x))
+                yield merged(self.ids[id(x)], into, plain(self.swept[x], x))
 
 
 def shown_as_node(a: Any, v: Any, given: Mapping[int, str]) -> bool:

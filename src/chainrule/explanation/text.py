@@ -15,11 +15,13 @@ MOST_ROWS = 60  # of one table
 MOST_CHECKS = 12
 LONGEST_RULE = 90  # characters; .json() has longer ones
 WIDEST_MATRIX = 5
+MOST_BRANCHES = 4  # of a merge
 
 
 def page(e: Facts, width: int) -> str:
     """The whole explanation on lines of at most `width` characters."""
-    sections = [forward(e, width), backward(e, width), gradients(e, width), checks(e, width)]
+    meetings = [merges(e, width)] if e.merges else []
+    sections = [forward(e, width), backward(e, width), *meetings, gradients(e, width), checks(e, width)]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
@@ -110,6 +112,29 @@ def merge_row(e: Facts, merge: Merge) -> list[str]:
     return [f"{name} merge", " + ".join(f"from {r}" for r in results),
             " + ".join(signed(edge.contribution) if k else plain_array(edge.contribution) for k, edge in enumerate(into)),
             array_cell(merge.total)]
+
+
+def merges(e: Facts, width: int) -> list[str]:
+    """What each edge brings to a value used more than once, side by side; of many edges, those that bring most."""
+    arrays = any(e[m.node].shape != () for m in e.merges)
+    by_id = {edge.id: edge for edge in e.edges}
+    rows: list[Sequence[str]] = []
+    for m in e.merges:
+        kept = sorted(m.branches, key=lambda b: -b.size)[:MOST_BRANCHES] if len(m.branches) > MOST_BRANCHES else m.branches
+        others = len(m.branches) - len(kept)
+        for k, b in enumerate(kept):
+            edge = by_id[b.edge]
+            size = [plain_number(b.size)] if arrays else []
+            rows.append([e[m.node].name if not k else "", e[edge.result].name, array_cell(edge.contribution), *size,
+                         percent(b.share), "—" if b.angle is None else f"{b.angle:.0f}°", "" if k else percent(m.cancelled)])
+        if others:
+            rows.append(["", f"… {others} more", *[""] * (4 + arrays)])
+    head = ["value", "from", "contribution", *(["size"] if arrays else []), "share", "to the rest", "cancels"]
+    return titled("Merges: what each edge brings", head, rows, "rows", width)
+
+
+def percent(x: float) -> str:
+    return "—" if np.isnan(x) else f"{x:.1%}" if abs(x) >= 0.001 or x == 0 else f"{x:.1e}"
 
 
 def gradients(e: Facts, width: int) -> list[str]:
