@@ -82,8 +82,8 @@ class Switch:
 class WhatIf:
     """What moves when a value is changed.
 
-    `changes` are the values that were set; `values` all that moved after them, in the order of the computation; `gradients` all
-    gradients that moved, in the order of the sweep; `switches` the kinks crossed on the way; `loss` how the loss moves.
+    `changes` are the values that were set; `values` all that moved after them, in the order of the computation; `gradients` the
+    explained gradients that moved, in the order of the sweep; `switches` the kinks crossed on the way; `loss` how the loss moves.
     """
 
     changes: tuple[Move, ...]
@@ -180,7 +180,7 @@ def answer(e: Facts, changes: Mapping[int, Any]) -> WhatIf:
 
     values = [move(key, x, after.values[key]) for key, x in before.values.items()]
     gradients = [move(key, before.gradients[key], after.gradients[key]) for key in reversed(before.values)
-                 if key in before.gradients]
+                 if key in before.gradients and e[names[key]].gradient is not None]
     set = tuple(Move(names[key], np.asarray(x, np.float64), np.asarray(changes[key], np.float64), None) for key, x in old.items())
     loss = next(m for m in values if m.name == e.loss)
     return WhatIf(set, loss, tuple(m for m in values if m.moved.any() and m.name not in [c.name for c in set]),
