@@ -116,6 +116,8 @@ def test_the_terms_sum_to_the_gradient_for_every_operation(prim):
                 found = e.element(name, index)
                 scale = max(abs(found.gradient), sum(abs(t.value) for t in found.terms))
                 assert found.residual <= (1e-12 if gradient.dtype == np.float64 else 1e-5) * scale
+                assert found.check.agrees or not sample.smooth
+                assert max(map(len, found.text().splitlines())) <= 80
 
 
 def test_rules_of_ones_own_and_recomputed_parts_have_terms_too():
