@@ -190,3 +190,12 @@ def test_the_command_line_asks_what_if(capsys):
         assert main([*formula, "--what-if", wrong]) == BAD_INPUT
         assert says in capsys.readouterr().err
     assert main([*formula, "--what-if", "w=1", "--format", "json"]) == BAD_INPUT
+
+
+def test_opened_gates_know_the_tensors_of_the_program_and_no_namesakes():
+    x = cr.tensor(np.array([0.5, -1.0]), requires_grad=True)
+    e = cr.explain(cr.log(cr.softmax(x))[1], open=True)
+    np.testing.assert_allclose(e.what_if(x, 0, 0.5).loss.move, 0.0, atol=1e-12)
+    namesake = cr.tensor(1.0, requires_grad=True, name=next(iter(e.gradients)))
+    with pytest.raises(cr.errors.ArgumentError, match="takes no part"):
+        e.what_if(namesake, 2.0)

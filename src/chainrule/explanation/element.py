@@ -64,9 +64,9 @@ def found(e: Facts, value: Any) -> Node:
             more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             raise ArgumentError(f"element: no value is called {value!r:.60}; there are {', '.join(names[:MOST_NAMES])}{more}.")
         return e[value]
-    for name, tensor in (*e.replay.values.items(), *((name, tensor) for tensor, name in e.originals)):
-        if tensor is value:
-            return e[name]
+    name = e.name_of(value)
+    if name is not None:
+        return e[name]
     raise NoPathError(f"element: {getattr(value, 'label', repr(value)):.60} has no part in {e.loss}. Give a tensor that "
                       "the loss was computed from, or a name.")
 

@@ -115,7 +115,7 @@ class Facts:
     """How every number in the gradients of a loss came to be, and nothing else; all faces are drawn from this.
 
     `nodes` come in the order in which they were computed, `edges` in the order of the sweep. `gradients` and `derivations` (the
-    gradient as a formula) are by name. Where gates were opened, `originals` are the program's own tensors, each with
+    gradient as a formula) are by name. Where gates were opened, `originals` are the program's own tensors, each after
     the name of its node.
     """
 
@@ -127,7 +127,7 @@ class Facts:
     derivations: dict[str, Formula]
     replay: Replay
     leaves: dict[str, Any]
-    originals: tuple[tuple[Any, str], ...] = ()
+    originals: tuple[tuple[str, Any], ...] = ()
 
     def __getitem__(self, name: str) -> Node:
         """The node of this name or id."""
@@ -136,6 +136,10 @@ class Facts:
     @cached_property
     def index(self) -> dict[str, Node]:
         return {key: node for node in self.nodes for key in (node.id, node.name)}
+
+    def name_of(self, value: Any) -> str | None:
+        """The name of the node that a tensor or array of the program is; None if it takes no part."""
+        return next((name for name, x in (*self.replay.values.items(), *self.originals) if x is value), None)
 
     def edges_into(self, name: str) -> list[Edge]:
         """The edges that contribute to the gradient of this node."""

@@ -171,7 +171,7 @@ class Record:
             gradients={name: plain(self.swept[x], x) for name, x in leaves.items()},
             derivations=Derivations(self, edges).of(leaves), replay=self.replay(),
             leaves={name: x for name, x in leaves.items() if x.prim is None},
-            originals=tuple((t, self.named[id(x)]) for t, x in self.originals))
+            originals=tuple((self.named[id(x)], t) for t, x in self.originals))
 
     def replay(self) -> Replay:
         return Replay(self.loss, self.order, {self.named[id(x)]: x for x in self.values})

@@ -131,9 +131,8 @@ def what_if(e: Facts, asked: tuple[Any, ...]) -> WhatIf:
 def found(e: Facts, key: Any, where: str) -> tuple[str, Any]:
     """The name and the record of a value, given by its name or as the tensor or array itself."""
     values = e.replay.values
-    own = getattr(key, "name", None) or ""
-    name = key if isinstance(key, str) else next((n for n, x in values.items() if x is key), own)
-    if name not in values:
+    name = key if isinstance(key, str) else e.name_of(key)
+    if name is None or name not in values:
         shown = repr(key) if isinstance(key, str) else getattr(key, "label", None) or f"a {type(key).__name__}"
         listed = ", ".join([*values][:12]) + (", ..." if len(values) > 12 else "")
         raise ArgumentError(f"{where}: {shown:.60} takes no part in {e.loss}. There are {listed}; give a value by one of these "
