@@ -1,8 +1,12 @@
 """The check of a derivation finds the first wrong step, names the slip, and leaves right derivations alone."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.cli.check import WRONG
+from chainrule.cli.main import BAD_INPUT, GOOD, main
 from chainrule.errors import ArgumentError, NonScalarError
 
 FITTING = 3  # slips at most that may fit one answer equally
@@ -94,6 +98,7 @@ SIGN, TRANSPOSE, ORDER, BATCH = "wrong sign", "missing transpose", "wrong order 
 FACTOR, PLACE, MERGE, CONSTANT = "missing factor", "derivative at the wrong place", "= for +=", "wrong constant factor"
 MEAN, MEAN_FOR_SUM, SPREAD, AXIS = "forgotten mean", "mean for a sum", "missing broadcast sum", "sum over the wrong axis"
 EXCHANGED, SHAPE, OWN = "arrays exchanged", "wrong shape", "factors exchanged"
+VALUE = "another value in a product"
 
 PLANTED = [
     (neuron, "da", "y - a", SIGN),
@@ -101,7 +106,7 @@ PLANTED = [
     (neuron, "delta", "da", FACTOR),
     (neuron, "delta", "da * z * (1 - z)", PLACE),
     (neuron, "delta", "da * sigmoid(a) * (1 - sigmoid(a))", PLACE),
-    (neuron, "dw", "delta * w", EXCHANGED),
+    (neuron, "dw", "delta * w", OWN),
     (neuron, "dw", "-delta * x", SIGN),
     (two_layer, "delta2", "(y - a2) * (1 - a2**2)", SIGN),
     (two_layer, "delta2", "a2 - y", FACTOR),
@@ -127,7 +132,7 @@ PLANTED = [
     (classifier, "delta2", "softmax(z2, axis=1) - Y", MEAN),
     (classifier, "delta2", "(Y - softmax(z2, axis=1)) / 5", SIGN),
     (classifier, "delta1", "da1 * (1 - z1**2)", PLACE),
-    (classifier, "delta1", "da1", FACTOR),
+    (classifier, "dW2", "delta2.T @ z1", VALUE),
     (classifier, "db1", "mean(delta1, axis=0)", MEAN_FOR_SUM),
     (classifier, "dW1", "outer(delta1[4], X[4])", BATCH),
     (residual, "dx", "W1.T @ dz", MERGE),
@@ -259,3 +264,47 @@ def test_what_cannot_be_checked_is_said_in_one_message(given, says):
 def test_a_loss_is_one_number():
     with pytest.raises(NonScalarError, match="check_derivation"):
         cr.check_derivation(leaf("x", 3) * 2.0, {"dx": 2.0})
+
+
+# ---------------------------------------------------------------------------------------- files
+EXAMPLE = Path(__file__).parent.parent / "examples/derivation_by_hand.py"
+
+
+def checked(tmp_path, capsys, text, *options):
+    """What `chainrule check` makes of a file: its exit code, and what it writes."""
+    path = tmp_path / "derivation.py"
+    path.write_text(text)
+    code = main(["check", str(path), *options])
+    return code, *capsys.readouterr()
+
+
+def test_a_derivation_in_a_file_is_checked(tmp_path, capsys):
+    code, out, err = checked(tmp_path, capsys, EXAMPLE.read_text())
+    assert (code, err) == (GOOD, "") and "All 6 steps are right." in out
+    code, out, err = checked(tmp_path, capsys, EXAMPLE.read_text().replace("W2.T @ delta2", "W2 @ delta2"))
+    assert (code, err) == (WRONG, "") and "First wrong step: da1\n  missing transpose" in out
+
+
+def test_rounded_numbers_in_a_file_are_right_within_a_tolerance(tmp_path, capsys):
+    text = ("import chainrule as cr\n"
+            "def derivation():\n"
+            "    x = cr.tensor(2.0, requires_grad=True, name='x')\n"
+            "    return cr.sqrt(x), {'dx': 0.354}\n")
+    assert checked(tmp_path, capsys, text)[0] == WRONG
+    assert checked(tmp_path, capsys, text, "--tolerance", "0.01")[0] == GOOD
+    assert checked(tmp_path, capsys, text, "--tolerance", "2")[0] == BAD_INPUT
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("x = ", "line 1: this is not Python"),
+    ("x = 1", "has no function derivation()"),
+    ("\nx = 1 / 0", "line 2: ZeroDivisionError"),
+    ("def derivation():\n    raise SystemExit('stop')", "line 2: SystemExit: stop"),
+    ("def derivation():\n    return 3", "returns a loss and gradients by name"),
+    ("def derivation():\n    return 3, {'dx': 1}", "a loss is a tensor"),
+    ("\0", "this is not Python"),
+])
+def test_a_file_that_cannot_be_checked_is_one_line(tmp_path, capsys, text, says):
+    code, out, err = checked(tmp_path, capsys, text)
+    assert (code, out, err.count("\n")) == (BAD_INPUT, "", 1)
+    assert says in err

@@ -13,8 +13,10 @@ from chainrule.core.type import Array
 from chainrule.ops.broadcasting import unbroadcast
 
 from .backtrack import Backtrack, Exchanged, Flow, shape_behind
+from .values import value_of
 
 MOST_FLOWS = 200  # of a sweep without steps in between: beyond, trying every slip at every edge takes too long
+TWO_FACTORS = ("multiply", "matmul")
 MOST_EXAMPLES = 64  # in a batch, of which one alone may have been taken
 Changes = dict[Flow, Array | None]
 
@@ -181,10 +183,29 @@ def wrong_place(flow: Flow, g: Array) -> Iterator[Array]:
         yield g * SHORT_FORMS[flow.operation](x.values[0])
 
 
+def beside(flow: Flow, g: Array, other: Array) -> Array:
+    """What flows to a factor of a product with `other` as the other factor."""
+    values = list(flow.result.values)
+    values[1 - flow.position] = other
+    return flow.rule(g, None, values)
+
+
 def own_factor(flow: Flow, g: Array) -> Iterator[Array]:
     """In a product of two, the factor itself where the other one belongs."""
-    if flow.operation == "multiply":
-        yield unbroadcast(g * flow.result.values[flow.position], flow.argument.value)
+    if flow.operation in TWO_FACTORS:
+        yield beside(flow, g, flow.argument.value)
+
+
+def wrong_value(back: Backtrack) -> Iterator[tuple[Flow, Changes]]:
+    """In a product of two, another value of the computation where the other factor belongs."""
+    values = [v for x in back.record.values[:MOST_FLOWS] if isinstance(v := value_of(x), np.ndarray)]
+
+    def change(flow: Flow, g: Array) -> Iterator[Array]:
+        for v in values if flow.operation in TWO_FACTORS else ():
+            right = flow.others[0]
+            if v.shape == np.shape(right) and v is not flow.argument.value and not np.array_equal(np.transpose(v), right):
+                yield beside(flow, g, v)
+    yield from along(change)(back)
 
 
 def only_diagonal(flow: Flow, g: Array) -> Iterator[Array]:
@@ -233,6 +254,8 @@ SLIPS: tuple[Slip, ...] = (
          "result {result}; or {argument} was put into the short form that wants {result}, as in a*(1 - a).", along(wrong_place)),
     Slip("factors exchanged", "In a product each factor's gradient is multiplied by the other factor; here it is {argument} "
          "itself.", along(own_factor)),
+    Slip("another value in a product", "The gradient of {argument} is multiplied by the value that stood beside it on the way "
+         "forward, and another one was taken: is an index too high or too low, or z in the place of a?", wrong_value),
     Slip("only the diagonal of the Jacobian", "Every element of {result} depends on every element of {argument}: to the "
          "p*(1 - p) of the diagonal belong the -p_i*p_j beside it.", along(only_diagonal)),
 )
