@@ -1,15 +1,19 @@
-"""A question is what one asks of a gradient that is not as it should be: why is it missing, or zero, or unlike another?"""
+"""A question is what one asks of a gradient that is not as it should be: why is it missing, zero, infinite, unlike another?"""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, NonScalarError
 from chainrule.tensor import Tensor
 
 from .recorded import must_be_recorded
 
 if TYPE_CHECKING:
+    from .births import Birth
     from .comparison import Comparison
     from .reasons import Why
 
@@ -70,3 +74,26 @@ def compare(loss_a: Any, loss_b: Any, *, names: Sequence[Mapping[str, Any]] = ({
     a, b = (Record(loss, None, {id(t): name for name, t in given.items() if isinstance(t, Tensor)})
             for loss, given in zip((loss_a, loss_b), names))
     return Comparing(a, b, tolerance).comparison()
+
+
+def birth(loss: Any) -> Birth:
+    """Where the first NaN or infinity behind `loss` was born: the operation, the element, the arithmetic, the line, and a fix.
+
+    If `loss` is not finite, the first operation whose inputs were and whose result is not; else, for a tensor of one element, the
+    first contribution to a gradient of a leaf that is not finite though all that it was made of is. A rewrite of the operation is
+    tried on the recorded computation, and told only if it makes the loss and all gradients finite. Values that are not
+    finite and do no harm, such as those of a mask, are passed over.
+
+    Raises ArgumentError, NoPathError, NonScalarError for a finite tensor of several elements.
+
+    >>> import chainrule as cr, numpy as np
+    >>> x = cr.tensor([1.0, 0.0], requires_grad=True, name="x")
+    >>> found = cr.birth(cr.sum(cr.sqrt(x)))
+    >>> found.kind, found.operation, found.index, found.arithmetic
+    ('backward', 'sqrt', (1,), '1 × inf (0.5 / sqrt(0))')
+    """
+    if not (isinstance(loss, Tensor) and loss.owner is EAGER and not np.isfinite(loss.value).all()):
+        must_be_recorded(loss, "birth")  # for what is finite, gradients are looked at, which belong to one number
+    from .births import born
+    from .trace import Trace
+    return born(Trace(loss))
