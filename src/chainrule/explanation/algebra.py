@@ -10,7 +10,7 @@ expectation semirings" (EMNLP 2009); K. Du et al., "Generalizing backpropagation
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ class Algebra:
 
     All take and give arrays of weights, `lift` takes local derivatives: one for each element along axis 0. `zero` is the weight
     of no path, and has the shape and dtype of a weight; `times` keeps it. `one` is the weight of the empty path. `plus` must
-    be associative and commutative, and `times` distribute over it. `meet` joins what different operations give to a value,
-    where that is not `plus`. `read` turns the weights of a value into what `sweep` returns.
+    be associative and commutative, and `times` distribute over it. `read` turns the weights of a value into what `sweep` returns.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Algebra:
     plus: Callable[[Any, Any], Any]
     times: Callable[[Any, Any], Any]
     lift: Callable[[Any], Any]
-    meet: Callable[[Any, Any], Any] | None = None
     read: Callable[[Any], Any] = np.asarray
 
     def filled(self, weight: Any, size: int) -> Any:
@@ -110,10 +108,6 @@ def best(k: int) -> Algebra:
                    lift=lambda d: logarithm(d)[:, None])
 
 
-STRONGEST_CHAIN = replace(ALGEBRAS["log_mass"], name="log_strongest_chain", meet=np.maximum)
-"""No chain of operations from the loss carries more: elements add up inside an operation, and the better of two ways counts."""
-
-
 class Wiring:
     """The scalar graph behind `root`, towards the values `wanted` (None: towards everything); links are made once."""
 
@@ -141,14 +135,13 @@ class Wiring:
     def sweep(self, algebra: Algebra) -> dict[Recorded, Any]:
         """The backward sweep, in any algebra: the weights of all paths from the root to each element of each value."""
         weights = {self.root: algebra.filled(algebra.one, size_of(self.root))}
-        meet = algebra.meet or algebra.plus
         with np.errstate(all="ignore"):
             for x in self.order:
                 if x not in weights:
                     continue
                 for i, a in self.edges_of(x):
                     arriving = algebra.through(weights[x], self.links(x, i), size_of(a))
-                    weights[a] = meet(weights[a], arriving) if a in weights else arriving
+                    weights[a] = algebra.plus(weights[a], arriving) if a in weights else arriving
         return weights
 
 

@@ -1,4 +1,4 @@
-"""A chain is a path through operations; through its arrays run many paths of elements, and its mass is the mass of these."""
+"""A chain is a path through operations: all paths through the elements of their arrays, together with what they add up to."""
 from __future__ import annotations
 
 import heapq
@@ -12,9 +12,10 @@ from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError
 
-from .algebra import STRONGEST_CHAIN, Wiring
+from .algebra import Wiring, logarithm
 from .links import Links, size_of
-from .trace import rule_of
+from .replay import widened
+from .trace import parts, rule_of
 from .values import plain
 
 MOST_VISITED = 5_000
@@ -35,38 +36,51 @@ def lifted(logs: Any, links: Links, size: int) -> Any:
     return np.log(np.bincount(links.rows, masses, minlength=size)) + highest
 
 
-def chains(wiring: Wiring, x: Recorded, top: int) -> Iterator[tuple[float, Edges]]:
-    """The `top` chains with the largest mass, largest first, each with the logarithm of it.
+def reach(wiring: Wiring, x: Recorded) -> dict[Recorded, Any]:
+    """The most that any one chain carries from each element of each value down to `x`, in logarithms."""
+    below = {x: np.zeros(size_of(x))}
+    with np.errstate(all="ignore"):
+        for y in reversed(wiring.order):
+            for i, a in wiring.edges_of(y):
+                logs = lifted(below[a], wiring.links(y, i), size_of(y))
+                below[y] = np.maximum(below[y], logs) if y in below else logs
+    return below
 
-    Best first, from `x` up to the loss (A* search): what a part of a chain can still come to is bounded by a sweep in an algebra
-    that lets the better of two operations count. Where each value is one number, the bound is exact, and no step is in vain.
+
+def chains(wiring: Wiring, x: Recorded, top: int) -> Iterator[tuple[Any, Edges]]:
+    """The `top` chains from the loss to `x` that add most to its gradient (the sum of absolute values), with what they add.
+
+    Best first (A* search): what the start of a chain has come to, by the engine's own rules, times what the rest can carry at
+    most, were nothing to cancel. Where each value is one number, that bound is exact, and no step is in vain.
     """
-    bound = wiring.sweep(STRONGEST_CHAIN)
-    order = count()
-    waiting: list[tuple[float, int, int, Recorded, Any, Edges]] = [(0.0, 0, next(order), x, np.zeros(size_of(x)), ())]
-    visited = 0
+    root, order, below, visited = wiring.root, count(), reach(wiring, x), 0
+    waiting: list[tuple[float, int, int, Recorded, Any, Edges]] = [(0.0, 0, next(order), root, np.ones(root.shape), ())]
     while waiting and top:
-        _, depth, _, x, below, edges = heapq.heappop(waiting)
+        _, depth, _, y, g, edges = heapq.heappop(waiting)
         visited += 1
-        if x is wiring.root:
+        if y is x:
             top -= 1
-            yield float(below[0]), edges
+            yield g, edges
             continue
         if visited > MOST_VISITED:
-            raise ArgumentError(f"paths: {top} of the strongest chains are not certain after {MOST_VISITED:,} parts of chains; "
-                                "too many carry about the same. Ask for fewer, or for by='element'.")
-        with np.errstate(all="ignore"):
-            for user, i in wiring.users.get(x, ()):
-                logs = lifted(below, wiring.links(user, i), size_of(user))
-                reach = log_sum(logs + bound[user])
-                if reach > -np.inf:  # rounded, so that among equals the one nearest to the loss comes first
-                    heapq.heappush(waiting, (-round(reach, 9), depth - 1, next(order), user, logs, ((user, i), *edges)))
+            raise ArgumentError(f"paths: {top} of the strongest chains are not certain after {MOST_VISITED:,} parts of chains: "
+                                "too many add about the same. Ask for fewer, or for by='element'.")
+        for i, a in wiring.edges_of(y):
+            d = handed(y, i, g)
+            most = -np.inf if d is None else carried(d, below[a])
+            if most > -np.inf:  # rounded, so that among equals the one nearest to its end comes first
+                heapq.heappush(waiting, (-round(most, 9), depth - 1, next(order), a, d, (*edges, (y, i))))
 
 
-def contribution(root: Recorded, edges: Edges) -> Any:
-    """What a chain adds to the gradient of the value at its end, by the engine's own rules."""
-    g: Any = np.ones(root.shape, root.dtype)
+def carried(g: Any, below: Any) -> float:
+    """The most that a gradient can come to along one chain, in logarithms."""
+    with np.errstate(all="ignore"):
+        return log_sum(np.concatenate([logarithm(part).ravel() for part in parts(g)]) + below)
+
+
+def handed(y: Recorded, i: int, g: Any) -> Any:
+    """What a value hands to its argument `i` of a gradient `g`, in float64."""
+    value = tuple(map(widened, y.value)) if isinstance(y.value, tuple) else widened(y.value)
     with under(NUMPY), np.errstate(all="ignore"):
-        for x, i in edges:
-            g = plain(rule_of(x, i)(g, x.value, *x.values, **x.params), x.sources[i])
-    return g
+        d = rule_of(y, i)(g, value, *map(widened, y.values), **y.params)
+        return None if d is None else plain(d, y.sources[i])

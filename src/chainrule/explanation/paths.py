@@ -11,10 +11,10 @@ from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError
 
 from .algebra import ALGEBRAS, Wiring, best, logarithm
-from .chains import chains, contribution
+from .chains import chains
 from .facts import Facts
 from .paths_text import page
-from .values import plain, value_of
+from .values import value_of
 from .what_if import found
 
 Index = tuple[int, ...]
@@ -35,9 +35,9 @@ class Step:
 class Path:
     """One way from the loss back to a value, the loss first.
 
-    `product` is the product of the local derivatives; of a chain of operations, the array it contributes to the gradient. `share`
-    is its share of the path mass, signed as the product; of a chain, as `of_gradient`. `of_gradient` is its signed part of the
-    gradient, (product · gradient) / (gradient · gradient): over all paths, these sum to 1.
+    `product` is the product of the local derivatives; of a chain of operations, the array it adds to the gradient. `share` is
+    its absolute value (of an array: their sum) as a share of the path mass, signed as the product; of a chain, as `of_gradient`.
+    `of_gradient` is its signed part of the gradient, (product · gradient) / (gradient · gradient): over all paths, they sum to 1.
     """
 
     steps: tuple[Step, ...]
@@ -182,8 +182,8 @@ def traced(wiring: Wiring, weights: dict[Recorded, Any], x: Recorded, element: i
 # ---------------------------------------------------------------------------------------- through operations
 def by_operation(wiring: Wiring, x: Recorded, top: int, total: float, gradient: Any, naming: Naming) -> Iterator[Path]:
     """The strongest chains of operations, each with all its paths through elements together."""
-    for log_mass, edges in chains(wiring, x, top):
-        product = contribution(wiring.root, edges)
+    for product, edges in chains(wiring, x, top):
         part = in_gradient(product, gradient)
+        share = float(np.abs(product).sum() * np.exp(-total))
         stops: list[Stop] = [(wiring.root, None, None, 1.0), *((user.args[i], None, i, 1.0) for user, i in edges)]
-        yield Path(tuple(naming.steps(stops)), plain(product, x), float(np.copysign(np.exp(log_mass - total), part)), part)
+        yield Path(tuple(naming.steps(stops)), product, float(np.copysign(share, part)), part)

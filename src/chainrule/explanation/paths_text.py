@@ -24,7 +24,7 @@ def page(p: Paths, width: int) -> str:
     head = ["share", "of gradient", *(["contribution", "through"] if p.by == "operation" else ["product", "path"])]
     lines += table(head, [row(path) for path in p], width)
     shown = sum(abs(path.share) for path in p)
-    if shown < 1 - 1e-9:
+    if p.by == "element" and shown < 1 - 1e-9:
         lines.append(f"  (the others carry {percent(1 - shown)})")
     return "\n".join(lines) + "\n"
 
