@@ -200,6 +200,19 @@ def test_a_network_with_convolution_and_pooling():
     assert all(len(text_line) <= 80 for c in (pooled, extra) for text_line in c.text().splitlines())
 
 
+def test_operations_with_several_outputs_and_steps_in_a_loop():
+    def loss(steps, odd=None):
+        w, h = leaf([[0.5, 0.1], [-0.3, 0.2]], "w"), np.ones(2)
+        for i in range(steps):
+            u, _, vt = cr.svd(cr.outer(cr.matmul(w, h) + float(i), h) + np.eye(2))
+            h = (cr.tanh if i != odd else cr.sigmoid)(u[0] + vt[0])
+        return cr.sum(h * h)
+    assert cr.compare(loss(6), loss(6)).same
+    c = cr.compare(loss(6), loss(6, odd=3))
+    assert c.first_value.why == ("the operation: tanh / sigmoid",)
+    assert c.first_value.a.name == [r.a.name for r in c.rows if r.a.operation == "tanh"][3]
+
+
 def test_long_graphs_are_compared_quickly():
     def loss(odd):
         x = leaf(0.5, "x")

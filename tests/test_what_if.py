@@ -157,6 +157,29 @@ def test_a_network_with_convolution_and_pooling_is_replayed():
     assert all(len(line) <= 80 for line in told.text().splitlines())
 
 
+def test_what_was_cut_from_the_graph_is_said_to_be_held():
+    x, y = leaf([1.0, -1.0], "x"), leaf([2.0, 3.0], "y")
+    scaled = x * 2.0
+    e = cr.explain(cr.sum(cr.where(scaled > 0, y, x) * y.detach()))
+    told = e.what_if(x, [-1.0, 1.0])
+    assert float(told.loss.after) == 2 * 2 + 1 * 3  # y is still chosen in the first place
+    assert len(told.held) == 1
+    assert "greater" in told.held[0]
+    assert "test_what_if.py" in told.held[0]
+    assert "Held as recorded" in told.text()
+    assert "detach" in e.what_if(y, [1.0, 1.0]).held[0]
+    assert neuron().what_if("w", 3.5).held == ()
+    gone = cr.explain(cr.sum(cr.where(x * 2.0 > 0, x, 0.0))).what_if(x, [-1.0, 1.0])
+    assert gone.held[0].startswith("perhaps greater of float64[2] from multiply")
+
+
+def test_opened_gates_and_float32_are_replayed_too():
+    x = cr.tensor([1.0, 2.0], requires_grad=True, name="x")
+    told = cr.explain(cr.sum(cr.softmax(x) * np.array([1.0, 3.0], np.float32)), open=True).what_if(x, (0,), 2.0)
+    assert float(told.loss.after) == 2
+    assert told.loss.after.dtype == np.float64
+
+
 def test_bad_changes_are_refused_in_one_sentence():
     values, labels = numbers()
     _, _, e, t = mlp(values, labels)

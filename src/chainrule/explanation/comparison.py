@@ -213,6 +213,8 @@ class Comparing:
     def edge(self, row: Row, results: Pair, places: tuple[int, int], contributions: Pair) -> Iterator[EdgePair]:
         (x, y), (i, j) = results, places
         s, t = x.args[i], y.args[j]
+        if isinstance(self.a.value(s), tuple) or isinstance(self.b.value(t), tuple):
+            return  # one of several outputs: the edges out of the whole say the same
         g, h = gradient(self.a, x), gradient(self.b, y)
         contribution = self.difference(plain(contributions[0], s), plain(contributions[1], t), g if isinstance(g, tuple) else [g])
         if not contribution.differs:

@@ -1,14 +1,17 @@
 """A what-if sets one value of a recorded loss to another number, and tells what moves: as the slopes predict, and in fact."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.core.reverse import Recorded
 from chainrule.core.type import is_float
+from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, BoundsError, ShapeError
 
 from .rerun import Moving, Rerun, Rerunning
@@ -84,6 +87,7 @@ class WhatIf:
 
     `changes` are the values that were set; `values` all that moved after them, in the order of the computation; `gradients` the
     explained gradients that moved, in the order of the sweep; `switches` the kinks crossed on the way; `loss` how the loss moves.
+    `held` says what would have moved, too, but was cut from the graph and stays as it was recorded: a condition, say.
     """
 
     changes: tuple[Move, ...]
@@ -91,6 +95,7 @@ class WhatIf:
     values: tuple[Move, ...]
     gradients: tuple[Move, ...]
     switches: tuple[Switch, ...]
+    held: tuple[str, ...]
     asked: tuple[str, ...]
 
     def text(self, width: int = 80) -> str:
@@ -184,7 +189,19 @@ def answer(e: Facts, changes: Mapping[int, Any]) -> WhatIf:
     loss = next(m for m in values if m.name == e.loss)
     return WhatIf(set, loss, tuple(m for m in values if m.moved.any() and m.name not in [c.name for c in set]),
                   tuple(m for m in gradients if m.moved.any() and m.name != e.loss), tuple(switches(e, before, after)),
-                  tuple(e.gradients))
+                  tuple(dict.fromkeys(held(e, changes))), tuple(e.gradients))
+
+
+def held(e: Facts, changes: Mapping[int, Any]) -> Iterator[str]:
+    """The cuts behind which is what was changed, or may be, where the value that was cut is gone."""
+    for x in e.replay.order:
+        for a in x.args:
+            cut = getattr(a, "cut", None) if isinstance(a, Recorded) else None
+            source = cut.source() if cut else None
+            if cut and source is None:
+                yield f"perhaps {cut}"
+            elif source is not None and any(id(behind) in changes for behind in EAGER.history(source)):
+                yield str(cut)
 
 
 def switches(e: Facts, before: Rerun, after: Rerun) -> list[Switch]:
@@ -209,7 +226,12 @@ def sections(w: WhatIf, width: int) -> list[list[str]]:
     if still:
         gradients.append(f"  (unmoved: the gradient in {', '.join(still)})")
     return [["What if", *(f"  {change(c)}" for c in w.changes)],
-            moves("Values that move: the prediction is (slope) · (change)", "value", values, width), gradients, kinks(w)]
+            moves("Values that move: the prediction is (slope) · (change)", "value", values, width), gradients, kinks(w),
+            *([["Held as recorded, for it was cut from the graph", *wrapped(w.held, width)]] if w.held else [])]
+
+
+def wrapped(lines: tuple[str, ...], width: int) -> list[str]:
+    return [piece for line in lines for piece in textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="    ")]
 
 
 def change(c: Move) -> str:
