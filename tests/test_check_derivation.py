@@ -196,6 +196,21 @@ def test_only_the_steps_that_are_given_are_looked_at():
     assert found.slip == FACTOR
 
 
+def test_a_gradient_that_cancels_to_rounding_is_zero():
+    z = leaf("z", 6)
+    assert cr.check_derivation(cr.sum(cr.softmax(z)), {"dz": np.zeros(6)}).ok
+    b = leaf("b", 2)
+    g = np.array([[0.1, 1.0], [0.2, 2.0], [-0.3, -3.0]])
+    assert cr.check_derivation(cr.sum(g * (b + np.zeros((3, 2)))), {"db": np.zeros(2)}).ok
+
+
+def test_names_of_values_serve_as_names_of_their_gradients():
+    data, w = leaf("data", 2), leaf("w", 2)
+    loss = cr.sum(data * w)
+    assert cr.check_derivation(loss, {"data": "w", "dw": "data"}).ok
+    assert cr.check_derivation(loss, {"ddata": w, "dL/dw": data}).ok
+
+
 def test_rounded_answers_are_right_within_a_tolerance():
     loss, names, _ = two_layer()
     rounded = {name: np.round(a, 3) for name, a in arrays(two_layer, np.float64).items()}
@@ -246,6 +261,8 @@ def test_a_broadcast_column_is_summed_on_the_way_back():
     ({"dy": 1.0}, "dy: no gradient flows there"),
     ({"dW1": np.full((3, 2), np.nan)}, "dW1 holds a number that is not finite .nan."),
     ({"dW1": np.array([["a"]])}, "not made of real numbers"),
+    ({"dW1": [[1.0, 2.0], [3.0]]}, "dW1 is not an array"),
+    ({"dW1": None}, "not made of real numbers"),
     ({"dW1": "delta1 @ "}, "dW1 = .*not a formula"),
     ({"dW1": "delta2 @ q"}, "q has no value"),
     ({"dW1": "W1.data"}, "attributes"),

@@ -52,7 +52,7 @@ class Answers:
         loss = self.record.named[id(self.record.loss)]
         delta = DELTA.fullmatch(name)
         stems = [f"{z}{delta[1]}" for z in ("z", "z_", "Z", "Z_")] if delta else []
-        found = [name.removeprefix(f"d{loss}/d"), name.removeprefix("dL/d"), name.removeprefix("d"), *stems]
+        found = [name.removeprefix(f"d{loss}/d"), name.removeprefix("dL/d"), name.removeprefix("d"), *stems, name]
         return next((self.values[n] for n in found if n in self.values), None)
 
     def in_order(self) -> Iterable[tuple[str, Any]]:
@@ -71,7 +71,11 @@ class Answers:
     def evaluated(self, name: str) -> Any:
         """The array given under a name; a formula is worked out, with the answers of earlier steps by their names."""
         answer = self.given[name]
-        array = self.worked_out(name, answer) if isinstance(answer, str) else np.asarray(value_of(answer))
+        try:
+            array = self.worked_out(name, answer) if isinstance(answer, str) else np.asarray(value_of(answer))
+        except ValueError as error:
+            raise error if isinstance(error, ChainruleError) else ArgumentError(
+                f"check_derivation: {name} is not an array: {error}") from None
         if array.dtype.kind not in "fiub":
             raise ArgumentError(f"check_derivation: {name} is not made of real numbers: {answer!r:.60}. Give an array, or a "
                                 "formula in quotes.")
@@ -93,13 +97,13 @@ class Answers:
 
     def known(self, step: str, word: str) -> Any:
         """The array a word in a formula stands for; None if it is no value."""
-        if word in self.arrays:
-            return self.arrays[word]
-        if word in self.given and word not in self.values:
-            raise ArgumentError(f"check_derivation: {step} is computed from {word}, which the sweep reaches later, or with it. "
-                                "Write it with what comes from above.")
         if word in self.values:
             return value_of(self.values[word])
+        if word in self.arrays:
+            return self.arrays[word]
+        if word in self.given:
+            raise ArgumentError(f"check_derivation: {step} is computed from {word}, which the sweep reaches later, or with it. "
+                                "Write it with what comes from above.")
         if isinstance(self.words.get(word), np.ndarray | np.number | Tensor | float | int):
             return np.asarray(value_of(self.words[word]))
         x = self.resolved(word) if word.startswith("d") else None

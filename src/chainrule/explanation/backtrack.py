@@ -99,6 +99,13 @@ class Backtrack:
     def gradient(self) -> Array:
         return plain(self.arriving[self.target], self.target) if self.target in self.arriving else None
 
+    @property
+    def largest_term(self) -> float:
+        """About the size of the largest product that is added up in the gradient."""
+        last = [(flow, g) for flow, g in self.upstream() if flow.argument is self.target]
+        sizes = [largest(g) * max(1.0, *(largest(v) for v in flow.result.values if v is not None)) for flow, g in last]
+        return max(sizes, default=0.0)
+
     def run(self, changed: Mapping[Flow, Array | None]) -> dict[Any, Array]:
         """The sweep, with the contributions of some flows replaced; None: nothing flows there."""
         gradients = dict(self.known)
@@ -126,6 +133,12 @@ class Backtrack:
         for flow in self.flows:
             into.setdefault(flow.argument, []).append(flow)
         return [flows for flows in into.values() if len(flows) > 1]
+
+
+def largest(x: Array) -> float:
+    """The size of the largest finite element."""
+    array = np.asarray(x, np.float64)
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
 def shape_behind(flow: Flow) -> Shape:

@@ -17,11 +17,12 @@ from .record import Record
 from .slips import MOST_FLOWS, SLIPS
 from .table import table
 from .text import array_cell
-from .values import plain
+from .values import plain, value_of
 from .writing import plain_number, plain_shape
 from .writing import text as text_of
 
 RIGHT, FOLLOWS, WRONG = "right", "consistent with the step above", "wrong"
+CANCELLED = 1e-3  # of the largest term: sums smaller than that are known less exactly than their size says
 UNEXPLAINED = "different, and no usual slip explains it"
 
 
@@ -118,40 +119,43 @@ class Comparison:
         self.answers = Answers(record, given, words)
         self.tolerance = tolerance or self.rounding()
         self.known: dict[Any, Any] = {}
+        self.floor = 0.0
 
     def rounding(self) -> float:
         """How exactly equal gradients agree, relative to the largest element: the least precise dtype of record and answers."""
-        values = [*(x.value for x in self.record.order), *(a for a in self.answers.given.values() if not isinstance(a, str))]
-        dtypes = {np.asarray(v).dtype for v in values if not isinstance(v, tuple)}
+        values = [*(x.value for x in self.record.order), *map(value_of, self.answers.given.values())]
+        dtypes = {v.dtype for v in values if isinstance(v, np.ndarray | np.generic)}
         return float(max(np.finfo(d).eps for d in dtypes if is_float(d)) ** 0.7)  # 1e-11 in float64, 1e-5 in float32
 
     def check(self) -> DerivationCheck:
-        steps = []
+        steps: list[Step] = []
         for name, x in self.answers.in_order():
-            step = self.step(name, x, self.answers.evaluated(name))
+            step = self.step(name, x, self.answers.evaluated(name), any(s.verdict == WRONG for s in steps))
             steps.append(step)
             if step.given.size == step.expected.size and (step.verdict == RIGHT or step.given.shape == step.expected.shape):
                 self.known[x] = step.given.reshape(step.expected.shape).astype(x.dtype)
         return DerivationCheck(self.record.named[id(self.record.loss)], tuple(steps))
 
-    def step(self, name: str, x: Any, given: Any) -> Step:
+    def step(self, name: str, x: Any, given: Any, wrong_above: bool) -> Step:
         expected = plain(self.record.swept[x], x)
+        back = Backtrack(self.record, x, self.known)
+        self.floor = CANCELLED * back.largest_term
         difference, index = largest_difference(given, expected)
         if not np.isfinite(given).all() and not self.agree(given, expected):
             raise ArgumentError(f"check_derivation: {name} holds a number that is not finite ({given[~np.isfinite(given)][0]}), "
                                 "unlike the gradient. Look for a division by zero, or a logarithm of zero, in the derivation.")
-        back = Backtrack(self.record, x, self.known)
         if self.agree(given, expected) or self.as_vector(given, expected):
             return Step(name, self.record.named[id(x)], RIGHT, expected, given, difference, index)
         if back.gradient is not None and self.agree(given, back.gradient):
-            return Step(name, self.record.named[id(x)], FOLLOWS, expected, given, difference, index)
+            verdict = FOLLOWS if wrong_above else RIGHT  # from right steps, what differs is their rounding
+            return Step(name, self.record.named[id(x)], verdict, expected, given, difference, index)
         return Step(name, self.record.named[id(x)], WRONG, expected, given, difference, index, self.slips(back, given, expected))
 
     def agree(self, a: Any, b: Any) -> bool:
         """Whether two arrays are equal but for rounding."""
         if a.shape != b.shape:
             return False
-        scale = max(float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in (a, b))
+        scale = max(self.floor, *(float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in (a, b)))
         return np.allclose(a, b, rtol=0, atol=self.tolerance * scale, equal_nan=True)
 
     def as_vector(self, given: Any, expected: Any) -> bool:
