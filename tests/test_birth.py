@@ -48,6 +48,11 @@ def badly_ruled(x):
     return x * 2.0
 
 
+@cr.custom_rule(backward=lambda g, y, x: (g * (x - x),))
+def capped(x):
+    return cr.minimum(x, 5.0)
+
+
 def scaled_up(x):
     return x * 1e300  # the great factor
 
@@ -186,6 +191,39 @@ def test_a_healthy_run_with_large_numbers_is_silent(name):
     found = cr.birth(HEALTHY[name]())
     assert (found.kind, found.operation, found.fix) == ("healthy", None, None)
     assert found.text().startswith("Nothing is wrong")
+
+
+def test_a_value_that_hides_from_the_loss_and_spoils_a_gradient_is_named_where_it_was_born():
+    found = cr.birth(cr.sum(capped(cr.exp(leaf([1.0, 800.0])))))
+    assert (found.kind, found.operation, found.index) == ("forward", "exp", (1,))
+    assert found.path == ("exp", "capped", "sum", "loss")
+    assert cr.birth(cr.sum(capped(leaf([1.0, np.nan]) * 1.0))).kind == "given"
+
+
+NO_DET = [p for p in cr.ops.ALL if p.flows and p.name != "det"]  # in its rule, NumPy's SVD gives up on a NaN
+
+
+@pytest.mark.parametrize("prim", NO_DET, ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, 1e308])
+def test_of_every_operation_what_is_not_finite_is_found_and_what_is_finite_is_silent(prim, bad):
+    for sample in prim.samples(np.random.default_rng(0))[:1]:
+        if not isinstance(sample.args[0], np.ndarray) or sample.args[0].dtype.kind != "f":
+            continue
+        value = np.array(sample.args[0])
+        value.flat[-1] = bad
+        try:
+            out = prim(x := leaf(value), *sample.args[1:], **sample.params)
+        except cr.errors.ChainruleError:  # it refuses such a number
+            continue
+        out = out[0] if isinstance(out, tuple) else out
+        if not getattr(out, "requires_grad", False):
+            continue
+        loss = cr.sum(out)
+        found, answer = cr.birth(loss), cr.why(loss, x)
+        gradient = 0.0 if answer.gradient is None else answer.gradient
+        assert (found.kind == "healthy") == bool(np.isfinite(loss.value) and np.isfinite(gradient).all())
+        if np.isnan(bad) and found.kind != "healthy":
+            assert (found.kind, found.operation, found.index) == ("given", "x", tuple(n - 1 for n in value.shape))
 
 
 def test_a_rewrite_is_tried_at_all_places_where_one_is_not_enough():

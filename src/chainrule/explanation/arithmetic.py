@@ -53,11 +53,11 @@ def computed(x: Any, index: Index) -> str:
 def ranged(x: Any, result: Any, dtype: Any) -> str:
     """The same of an operation on many numbers: between which they lie."""
     floats = [np.asarray(v) for v in x.values if v is not None and typeof(v).dtype.kind == "f" and typeof(v).size]
-    odd = next((v[nonfinite(v)].flat[0] for v in floats if nonfinite(v).any()), None)
+    odd = " and ".join(dict.fromkeys(plain_number(n) for v in floats for n in np.unique(v[nonfinite(v)])))
     largest = max((float(np.max(np.abs(v))) for v in floats), default=0.0)
     of = " and ".join(plain_shape(v.shape) for v in floats if v.shape) or "numbers"
-    sizes = f"the largest number in it is {plain_number(largest)}" if odd is None else f"there is {plain_number(odd)} in it"
-    verb = f"overflows {dtype}" if np.isinf(result) and odd is None else f"gives {plain_number(result)}"
+    sizes = f"the largest number in it is {plain_number(largest)}" if not odd else f"there is {odd} in it"
+    verb = f"overflows {dtype}" if np.isinf(result) and not odd else f"gives {plain_number(result)}"
     return f"{x.prim.name} of {of} {verb}; {sizes}"
 
 

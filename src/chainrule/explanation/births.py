@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,22 @@ def born(trace: Trace) -> Birth:
 
 
 class Forward:
-    """Follow what is not finite in a loss back through the values, each to the arguments it came from."""
+    """Follow what is not finite in a loss, or in the arguments of `start`, back through the values it came from."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, start: Any = None) -> None:
         self.trace = trace
-        self.masks: dict[Any, Any] = {trace.root: tuple(nonfinite(v) for v in parts(trace.root.value))}
+        self.masks: dict[Any, Any] = {}
         self.towards: dict[Any, Any] = {}
         self.births: list[tuple[Any, Any]] = []  # values, and their elements born there
         self.given: list[tuple[Any, Any, Any]] = []  # where infinities or NaN came in: user (None: a leaf), value, mask
         self.turned: list[tuple[Any, Any]] = []  # values in which an infinity became a NaN
+        if start is None:
+            self.masks[trace.root] = tuple(nonfinite(v) for v in parts(trace.root.value))
+        else:
+            self.towards.update(pairwise(trace.way(start)))
+            for i, v in enumerate(start.values):
+                if has_nonfinite(v):
+                    self.follow(start, i, tuple(nonfinite(p) for p in floats(v)))
         for x in reversed(trace.order):
             if x in self.masks and any(m.any() for m in self.masks[x]):
                 self.visit(x)
@@ -149,9 +157,13 @@ def floats(v: Any) -> Parts:
     return () if v is None else tuple(p for p in parts(v) if p.dtype.kind == "f")
 
 
+def has_nonfinite(v: Any) -> bool:
+    return any(nonfinite(p).any() for p in floats(v))
+
+
 def cleaned(v: Any) -> Any:
     """An argument with an ordinary number in place of each that is not finite."""
-    if v is None or not any(nonfinite(p).any() for p in floats(v)):
+    if not has_nonfinite(v):
         return v
     return whole(tuple(np.where(nonfinite(p), p.dtype.type(0.5), p) for p in parts(v)), v)
 
@@ -246,15 +258,17 @@ class Backward:
             return Birth(kind, step(x), index, x.line, plain_number(total[0][index]),
                          "the hook replaced a finite gradient" if x.hooks else words, self.path(x),
                          tried_fix(self.trace, x, backward=True) if x.prim and not x.hooks else None)
+        if any(map(has_nonfinite, x.values)):
+            earlier = Forward(self.trace, start=x).first()
+            if earlier.kind == "forward" or earlier.value == "nan":
+                return earlier
         value = self.trace.contribution(x, i)[0][index]
         return Birth("backward", x.prim.name, index, x.line, plain_number(value), carried(self.trace, x, i, here[0]),
                      self.path(x, x.sources[i]), tried_fix(self.trace, x, backward=True))
 
     def path(self, x: Any, a: Any = None) -> tuple[str, ...]:
         """The steps from the loss to `x`, and on, over its argument `a`, to the leaf."""
-        above, below = [x], [] if a is None else [a]
-        while above[-1] is not self.trace.root:
-            above.append(self.trace.users[above[-1]][-1][0])
+        above, below = self.trace.way(x), [] if a is None else [a]
         while (last := (below or [x])[-1]) in self.towards:
             below.append(self.towards[last])
         steps = [step(b) for b in (*above[::-1], *below)]

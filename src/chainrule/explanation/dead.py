@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .places import Place, listed
+from .places import Place, label, listed
 from .trace import Parts, Trace, parts, random_like
 
 FLAT = ("flat", "flat between its jumps: the slope is 0 everywhere")
@@ -46,10 +46,10 @@ def dead_places(trace: Trace, w: Any) -> list[Place]:
             continue
         given = [(x, i, d) for x, i in trace.users.get(a, ()) if (d := trace.contribution(x, i)) is not None]
         if a.hooks and any((d != 0).any() for _, _, ds in given for d in ds):
-            found.append(Place("hook", a.line, a.label, "a hook replaced the gradient with zeros"))
+            found.append(Place("hook", a.line, label(a), "a hook replaced the gradient with zeros"))
             continue
         if any((m & (d != 0)).any() for _, _, ds in given for m, d in zip(masks[a], ds)):
-            found.append(Place("cancelled", a.line, a.label, f"its {len(given)} contributions add up to exactly 0"))
+            found.append(Place("cancelled", a.line, label(a), f"its {len(given)} contributions add up to exactly 0"))
             continue
         for x, i, _ in given:
             followed(trace, x, i, masks, found)
@@ -80,11 +80,11 @@ def followed(trace: Trace, x: Any, i: int, masks: dict[Any, Parts], found: list[
 def killed(x: Any, i: int, a: Any, here: Parts) -> Place:
     """The place where elements died because the slope is 0 there."""
     if x.prim.name in RELUS and (here[0] & (parts(x.values[i])[0] <= 0)).any():
-        return Place("dead relu", x.line, a.label, units(here[0], f"{x.prim.name}: "))
+        return Place("dead relu", x.line, label(a), units(here[0], f"{x.prim.name}: "))
     kind, why = REASONS.get(x.prim.name, ("zero slope", "its slope is exactly 0 here"))
     many, size = sum(int(h.sum()) for h in here), sum(h.size for h in here)
     where = "" if size == 1 else f" (all {size} elements)" if many == size else f" ({many} of {size} elements)"
-    return Place(kind, x.line, a.label, f"{x.prim.name}: {why}{where}")
+    return Place(kind, x.line, label(a), f"{x.prim.name}: {why}{where}")
 
 
 def units(here: Any, name: str) -> str:
@@ -105,5 +105,5 @@ def vanished(trace: Trace, x: Any, i: int, g: Parts, rest: Parts) -> Place:
     largest = max(float(np.max(np.abs(part), initial=0.0)) for part in g)
     scaled = trace.pulled(x, i, tuple((part / largest).astype(part.dtype) for part in g))  # a rule is linear in g
     if any((m & (d != 0)).any() for m, d in zip(rest, scaled)):
-        return Place("underflow", x.line, x.label, f"{x.prim.name}: the product is too small for {g[0].dtype}, and rounds to 0")
-    return Place("cancelled", x.line, x.label, f"{x.prim.name}: the terms of the sum add up to exactly 0")
+        return Place("underflow", x.line, label(x), f"{x.prim.name}: the product is too small for {g[0].dtype}, and rounds to 0")
+    return Place("cancelled", x.line, label(x), f"{x.prim.name}: the terms of the sum add up to exactly 0")

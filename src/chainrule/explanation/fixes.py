@@ -127,7 +127,8 @@ def candidates(trace: Trace, x: Any, backward: bool) -> Iterator[Rewrite]:
         for title, build in REWRITES.get(x.prim.name, ()):
             yield Rewrite(title + where_else, nodes, lambda *args, build=build: build(x.prim, *args))
     if backward and x.prim.body:
-        yield Rewrite(f"{x.prim.name} without its own rule: its parts, differentiated one by one", (x,), x.prim.body)
+        title = f"{x.prim.name} without its own rule: its parts, differentiated one by one"
+        yield Rewrite(title, (x,), lambda *args: x.prim.body(*args, **x.params))
     if any(np.asarray(v.value).dtype != FLOAT64 for v in trace.order if not isinstance(v.value, tuple)):
         yield Rewrite("float64")
 

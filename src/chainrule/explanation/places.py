@@ -31,6 +31,11 @@ def step(x: Any) -> str:
     return x.name or (x.prim.name if x.prim else "leaf")
 
 
+def label(x: Any) -> str:
+    """What messages call a value, also the several outputs of an operation."""
+    return f"the outputs of {x.prim.name}" if isinstance(x.value, tuple) else str(x.label)
+
+
 def short_line(line: str | None) -> str:
     """A line with the file's own name only, so that it fits a page."""
     return Path(line).name if line else "an unknown line"

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.eager import EAGER
 
 from .dead import dead_places
-from .places import Place, drawn, listed, paragraph, short_line, step
+from .places import Place, drawn, label, listed, paragraph, short_line, step
 from .severed import severed
 from .trace import Parts, Trace
 from .writing import plain_number
@@ -112,7 +112,7 @@ def shrinking(trace: Trace, w: Any) -> list[Place]:
         path.append(step(x) if x is not trace.root else x.name or "loss")
         if ratio < 1:
             says = f"{x.prim.name} scales its norm by {plain_number(ratio)}, from {plain_number(before)} to {plain_number(after)}"
-            found.append((ratio, Place("shrinks", x.line, a.label, says)))
+            found.append((ratio, Place("shrinks", x.line, label(a), says)))
         a = x
     smallest = trace.gradient(w)
     assert smallest is not None

@@ -42,6 +42,13 @@ class Trace:
                 if a is not None:
                     self.users.setdefault(a, []).append((x, i))
 
+    def way(self, x: Any) -> list[Any]:
+        """The values from `x` to the root, along one path."""
+        found = [x]
+        while found[-1] is not self.root:
+            found.append(self.users[found[-1]][-1][0])
+        return found
+
     def gradient(self, x: Any) -> Parts | None:
         """The gradient that arrived at a value; None where none did."""
         return parts(plain(self.swept[x], x)) if x in self.swept else None
