@@ -1,10 +1,12 @@
 """The paths shown are the strongest of all paths, and together they are the gradient."""
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.cli.main import main
 from chainrule.explanation.examples import EXAMPLES
 from test_algebra import all_paths, entropy_of, leaf, network, random_graph
 
@@ -117,3 +119,51 @@ def test_what_has_no_paths_says_why():
                        (lambda: e.paths(x, by="layer"), "by is"), (lambda: e.paths(x, top=0), "top is")):
         with pytest.raises(cr.errors.ArgumentError, match=f"paths: .*{says}|paths: {says}"):
             call()
+
+
+@pytest.mark.parametrize("by", ["element", "operation"])
+def test_json_holds_the_paths(by):
+    found = EXAMPLES["two-layer"].explain().paths("W1", by=by)
+    data = json.loads(found.json())
+    assert set(data) == {"schema", "loss", "node", "by", "count", "mass", "entropy", "cancelled", "gradient", "paths"}
+    assert data["schema"] == "chainrule.paths/1"
+    for row, path in zip(data["paths"], found, strict=True):
+        assert set(row) == {"product", "share", "of_gradient", "steps"}
+        assert row["product"] == np.asarray(path.product).tolist()
+        assert [step["node"] for step in row["steps"]] == list(path.nodes)
+        assert all(set(step) == {"node", "index", "edge", "local"} for step in row["steps"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_strongest_chains_are_the_first_of_all(seed):
+    """Arrays, where the search has only a bound: two are the first two of all, by the sum of the absolute values."""
+    rng = np.random.default_rng(seed)
+    w, x = leaf(rng.normal(size=(3, 3)), "w"), leaf(rng.normal(size=3), "x")
+    h = x
+    for _ in range(3):
+        h = cr.tanh(cr.matmul(w, h)) - h * 0.5
+    e = cr.explain(cr.sum(h * h))
+    everything = sorted((np.abs(p.product).sum() for p in e.paths("x", top=10_000, by="operation")), reverse=True)
+    assert len(everything) == 2 * 2**3
+    close([np.abs(p.product).sum() for p in e.paths("x", top=3, by="operation")], everything[:3], rtol=1e-12)
+
+
+def test_gates_that_are_opened_and_float32_have_paths():
+    x = cr.tensor([0.5, -1.0], requires_grad=True, name="x")
+    loss = cr.sum(cr.softmax(cr.sigmoid(x)) ** 2)
+    for opened in (False, True):
+        found = cr.explain(loss, open=opened).paths(x, top=100)
+        close(sum(p.product for p in found if p.steps[-1].index == (0,)), found.gradient[0], rtol=1e-6)
+
+
+def test_paths_are_asked_for_on_the_command_line(capsys):
+    assert main(["explain", "x*x - 5*x", "x=3", "--paths", "x"]) == 0
+    shown = capsys.readouterr().out
+    assert "Paths from L to x: 3 paths" in shown
+    assert "by chains of operations" in shown
+    assert main(["explain", "--example", "residual", "--paths", "x", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["count"] == 6
+    assert main(["explain", "x*x", "x=3", "--paths", "x", "--of", "x"]) == 2
+    assert "either --of or --paths" in capsys.readouterr().err
+    assert main(["explain", "x*x", "x=3", "--paths", "y"]) == 2
+    assert "'y' takes no part" in capsys.readouterr().err

@@ -36,7 +36,7 @@ EPILOG = """examples:
 
 Values are numbers, vectors [1,2] and matrices [[1,2],[3,4]], computed in float64. Name parts of the formula with
 `u = x*y; v = u + y; v**2`. Bad input: one line on stderr, and exit code 2."""
-PLAIN = str.maketrans({"←": "<-", "×": "*", "…": "...", "─": "-", "⊂": "in", "═": "="})
+PLAIN = str.maketrans({"←": "<-", "×": "*", "…": "...", "─": "-", "⊂": "in", "═": "=", "→": "->", "—": "-", "°": " deg"})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="open gates such as sigmoid or softmax into their parts")
     parser.add_argument("--what-if", action="append", metavar="w=3.5",
                         help="what moves if a value were another; may be repeated; one element: W[0,1]=2")
+    parser.add_argument("--paths", metavar="W", help="the paths from the loss to a value that carry most of its gradient")
     parser.add_argument("--example", metavar="NAME", help="explain a worked example")
     parser.add_argument("--examples", action="store_true", help="list the worked examples")
     parser.add_argument("--operations", action="store_true", help="list the operations a formula may use")
@@ -75,16 +76,19 @@ def show_example(options: argparse.Namespace) -> None:
     if example is None:
         raise InputError(f"no example is called {options.example!r:.40}; there are {', '.join(EXAMPLES)}.")
     explanation = example.explain(wrt=names(options.wrt), open=options.open)
-    show(example.page(explanation) if options.format == "text" and not (options.of or options.what_if)
+    show(example.page(explanation) if options.format == "text" and not (options.of or options.what_if or options.paths)
          else drawn(explanation, options))
 
 
 def drawn(explanation: Explanation, options: argparse.Namespace) -> str:
     """The explanation, or what is asked of it, in the format asked for."""
-    if options.of and options.what_if:
-        raise InputError("give either --of or --what-if, not both.")
+    asked = [flag for flag, given in (("--of", options.of), ("--what-if", options.what_if), ("--paths", options.paths)) if given]
+    if len(asked) > 1:
+        raise InputError(f"give either {' or '.join(asked)}, not both.")
     if options.what_if:
         return what_if(explanation, options)
+    if options.paths:
+        return paths(explanation, options)
     if options.of is None:
         return FORMATS[options.format](explanation)
     if options.format not in ELEMENT_FORMATS:
@@ -117,6 +121,16 @@ def what_if(explanation: Explanation, options: argparse.Namespace) -> str:
         place = None if index is None else tuple(int(i) for i in index.split(",") if i.strip())
         changes[name if place is None else (name, place)] = np.asarray(read(value.strip()))
     return explanation.what_if(changes).text()
+
+
+def paths(explanation: Explanation, options: argparse.Namespace) -> str:
+    """The strongest paths to a value: through elements, and through operations."""
+    if options.format not in ELEMENT_FORMATS:
+        raise InputError(f"--paths: paths are shown as {' or '.join(ELEMENT_FORMATS)}, not as {options.format}.")
+    through_elements = explanation.paths(options.paths)
+    if options.format == "json":
+        return through_elements.json() + "\n"
+    return f"{through_elements.text()}\n{explanation.paths(options.paths, by='operation').text()}"
 
 
 def names(listed: str | None) -> list[str] | None:

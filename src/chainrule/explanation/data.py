@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,12 @@ from .formula import Formula
 from .terms import Reconciled
 from .writing import latex, text
 
+if TYPE_CHECKING:
+    from .paths import Paths, Step
+
 SCHEMA = "chainrule.explanation/1"
 ELEMENT_SCHEMA = "chainrule.element/1"
+PATHS_SCHEMA = "chainrule.paths/1"
 
 
 def as_json(e: Facts) -> str:
@@ -55,6 +59,23 @@ def element_data(s: Reconciled) -> dict[str, Any]:
         "agrees": s.check.agrees,
         "note": s.check.note,
     }
+
+
+def paths_json(p: Paths) -> str:
+    return json.dumps(paths_data(p), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def paths_data(p: Paths) -> dict[str, Any]:
+    """The strongest paths, and what is true of all."""
+    return {
+        "schema": PATHS_SCHEMA, "loss": p.loss, "node": p.name, "by": p.by, "count": p.count, "mass": numbers(p.mass),
+        "entropy": numbers(p.entropy), "cancelled": numbers(p.cancelled), "gradient": numbers(p.gradient), "paths": [
+            {"product": numbers(path.product), "share": numbers(path.share), "of_gradient": numbers(path.of_gradient),
+             "steps": [step(s) for s in path.steps]} for path in p]}
+
+
+def step(s: Step) -> dict[str, Any]:
+    return {"node": s.node, "index": None if s.index is None else list(s.index), "edge": s.edge, "local": numbers(s.local)}
 
 
 def node(n: Node) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from chainrule.errors import ArgumentError
 
 from .algebra import ALGEBRAS, Wiring, best, logarithm
 from .chains import chains
+from .data import paths_json
 from .facts import Facts
 from .paths_text import page
 from .values import value_of
@@ -84,6 +85,10 @@ class Paths:
     def text(self, width: int = 80) -> str:
         """A table of the paths, for a terminal `width` columns wide."""
         return page(self, width)
+
+    def json(self) -> str:
+        """The same as JSON; docs/explain.md says what each entry means."""
+        return paths_json(self)
 
     def __str__(self) -> str:
         return self.text()
