@@ -108,6 +108,12 @@ def test_two_cuts_in_a_row_are_both_drawn():
     assert cr.why(loss, w).text().count("-/->") == 2
 
 
+def test_all_cuts_are_named_also_those_on_one_line():
+    w, b = leaf([1.0, 2.0]), leaf(0.5, "b")
+    loss = cr.sum(w.detach() * b) + cr.sum((w > 0) * b) + cr.sum(w.astype("int8") * b)
+    assert {c.kind for c in cr.why(loss, w).cuts} == {"detach", "comparison", "integer cast"}
+
+
 def test_a_rule_that_returns_none_is_a_cut():
     @cr.custom_rule(backward=lambda g, y, x: (None,))
     def silent(x):

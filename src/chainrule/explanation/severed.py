@@ -23,7 +23,14 @@ KINDS: dict[str, tuple[str, str]] = {
     "integer_cast": ("integer cast", "a cast to integers or booleans has no slope"),
     "no_grad": ("no_grad", "inside no_grad nothing is recorded"),
 }
-"""What each note of a cut means: its kind, and why no gradient passes. All others read numbers out."""
+"""What each note of a cut means: its kind, and why no gradient passes."""
+
+
+def meaning(note: str) -> tuple[str, str]:
+    """The kind of a cut and what it does; notes with brackets, such as `item()`, are of ways to read numbers out."""
+    if note in KINDS:
+        return KINDS[note]
+    return ("NumPy copy", f"{note} {READINGS}") if "(" in note else (note, f"{note} passes no gradient to this argument")
 
 
 class End(NamedTuple):
@@ -82,15 +89,14 @@ def ends(root: Any) -> Iterator[End]:
                 yield End(noted.kind, noted.line, noted.label, noted.source(), steps(x, towards, root))
 
 
-def broken(root: Any, w: Any, seen: set[tuple[int, str | None]]) -> Iterator[Place]:
+def broken(root: Any, w: Any, seen: set[tuple[str, int, str | None]]) -> Iterator[Place]:
     """Each cut on a way from `root` back to `w`, also behind other cuts."""
     for end in ends(root):
-        key = (id(end.source), end.line)
+        key = (end.note, id(end.source), end.line)
         if key in seen:
             continue
         seen.add(key)
-        kind, says = KINDS.get(end.note, ("NumPy copy", f"{end.note} {READINGS}") if "(" in end.note or end.note == "numpy"
-                               else (end.note, f"{end.note} passes no gradient to this argument"))
+        kind, says = meaning(end.note)
         cut = f"[{kind} at {short_line(end.line)}]"
         if end.source is None:
             note = f"{says}; the value cut off is gone from memory, so whether it came from here is not known"
@@ -131,7 +137,7 @@ def unmarked(w: Any) -> Place:
     """The answer for a value that asks for no gradient."""
     name = w.name or "value"
     if w.cut:
-        kind, says = KINDS.get(w.cut.kind, (w.cut.kind, f"{w.cut.kind} {READINGS}"))
+        kind, says = meaning(w.cut.kind)
         return Place(kind, w.cut.line, w.cut.label, f"the value asked about is itself cut off: {says}",
                      ("…", f"[{kind} at {short_line(w.cut.line)}]", name))
     return Place("not requires_grad", w.line, w.label, "it is a constant: make it with requires_grad=True, or call "
