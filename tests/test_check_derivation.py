@@ -8,6 +8,7 @@ import chainrule as cr
 from chainrule.cli.check import WRONG
 from chainrule.cli.main import BAD_INPUT, GOOD, main
 from chainrule.errors import ArgumentError, NonScalarError
+from chainrule.explanation.slips import SLIPS
 
 FITTING = 3  # slips at most that may fit one answer equally
 
@@ -98,7 +99,7 @@ SIGN, TRANSPOSE, ORDER, BATCH = "wrong sign", "missing transpose", "wrong order 
 FACTOR, PLACE, MERGE, CONSTANT = "missing factor", "derivative at the wrong place", "= for +=", "wrong constant factor"
 MEAN, MEAN_FOR_SUM, SPREAD, AXIS = "forgotten mean", "mean for a sum", "missing broadcast sum", "sum over the wrong axis"
 EXCHANGED, SHAPE, OWN = "arrays exchanged", "wrong shape", "factors exchanged"
-VALUE = "another value in a product"
+VALUE, DIAGONAL = "another value in a product", "only the diagonal of the Jacobian"
 
 PLANTED = [
     (neuron, "da", "y - a", SIGN),
@@ -133,7 +134,7 @@ PLANTED = [
     (classifier, "delta2", "(Y - softmax(z2, axis=1)) / 5", SIGN),
     (classifier, "delta1", "da1 * (1 - z1**2)", PLACE),
     (classifier, "dW2", "delta2.T @ z1", VALUE),
-    (classifier, "db1", "mean(delta1, axis=0)", MEAN_FOR_SUM),
+    (classifier, "db1", "delta1", BATCH),
     (classifier, "dW1", "outer(delta1[4], X[4])", BATCH),
     (residual, "dx", "W1.T @ dz", MERGE),
     (residual, "dx", "dh", MERGE),
@@ -248,11 +249,41 @@ def test_arrays_under_each_others_names_and_in_other_shapes_are_noticed():
     assert (found.name, found.slip) == ("dW2", EXCHANGED)
 
 
-def test_a_broadcast_column_is_summed_on_the_way_back():
-    s, X = leaf("s", 3, 1), leaf("X", 3, 4)
-    loss = cr.sum((s * X) ** 2)
-    assert cr.check_derivation(loss, {"ds": "sum(2 * s * X**2, axis=1, keepdims=True)"}).ok
-    assert SPREAD in cr.check_derivation(loss, {"ds": "2 * s * X * X"}).first_wrong.slip
+def test_examples_in_columns_are_a_batch_too():
+    W, b, X, T = leaf("W", 3, 2), leaf("b", 3, 1), leaf("X", 2, 5), leaf("T", 3, 5)
+    Z = W @ X + b
+    right = {"dZ": "Z - T", "dW": "dZ @ X.T", "db": "sum(dZ, axis=1, keepdims=True)"}
+
+    def slip(**changed):
+        found = cr.check_derivation(cr.sum((Z - T) ** 2) / 2, {**right, **changed}, {"Z": Z}).first_wrong
+        return found and found.slip
+    assert slip() is slip(db="sum(dZ, axis=1)") is None
+    assert slip(dW="outer(dZ[:, 0], X[:, 0])") == slip(db="dZ[:, :1]") == BATCH
+    assert slip(db="dZ") == f"{BATCH} or {SPREAD}"
+    assert slip(db="mean(dZ, axis=1)") == MEAN_FOR_SUM
+
+
+def test_of_a_softmax_the_diagonal_is_not_enough():
+    z = leaf("z", 3)
+    p = cr.softmax(z)
+    given = {"dp": [0.0, -1 / p.numpy()[1], 0.0], "dz": "p * (dp - sum(dp * p))"}
+    assert cr.check_derivation(-cr.log(p)[1], given, {"p": p}).ok
+    found = cr.check_derivation(-cr.log(p)[1], {**given, "dz": "dp * p * (1 - p)"}, {"p": p}).first_wrong
+    assert (found.name, found.slip) == ("dz", DIAGONAL)
+
+
+def test_every_slip_of_the_table_is_planted_in_a_test():
+    assert {slip.name for slip in SLIPS} == {row[3] for row in PLANTED} | {SPREAD, DIAGONAL}
+
+
+def test_numbers_that_are_only_wrong_get_no_name():
+    rng = np.random.default_rng(0)
+    for network in NETWORKS:
+        loss, names, _ = network()
+        right = arrays(network, np.float64)
+        for step, array in right.items():
+            found = cr.check_derivation(loss, {**right, step: array + rng.normal(size=array.shape)}, names).first_wrong
+            assert (found.name, found.slip) == (step, None)
 
 
 @pytest.mark.parametrize(("given", "says"), [

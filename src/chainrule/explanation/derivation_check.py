@@ -179,7 +179,10 @@ class Comparison:
             changed = back.run(changes).get(back.target)
         except Exception:  # what the slip gives does not fit further down: nobody can have gone on with it
             return False
-        return changed is not None and self.agree(given, plain(changed, back.target))
+        if changed is None:
+            return False
+        array = plain(changed, back.target)
+        return self.agree(given, array) or self.as_vector(given, array)
 
     def ends(self, flow: Flow) -> dict[str, str]:
         named = self.record.named

@@ -75,7 +75,9 @@ def turned(x: Array) -> Array:
 
 # ---------------------------------------------------------------------------------------- sums
 def unsummed(flow: Flow, g: Array) -> Array | None:
-    """The contribution of an elementwise operation before the sum over the repetitions of its argument."""
+    """The contribution to an argument that was repeated, or to a bias, before the sum over the repetitions."""
+    if flow.operation == "linear" and flow.position == 2 and flow.result.ndim > 1:
+        return g
     if flow.slope is None or shape_behind(flow) == flow.result.shape:
         return None
     values = [v if v is None else np.broadcast_to(v, flow.result.shape) for v in flow.result.values]
