@@ -175,9 +175,25 @@ def test_what_was_cut_from_the_graph_is_said_to_be_held():
 
 def test_opened_gates_and_float32_are_replayed_too():
     x = cr.tensor([1.0, 2.0], requires_grad=True, name="x")
-    told = cr.explain(cr.sum(cr.softmax(x) * np.array([1.0, 3.0], np.float32)), open=True).what_if(x, (0,), 2.0)
+    loss = cr.sum(cr.softmax(x) * np.array([1.0, 3.0], np.float32))
+    told = cr.explain(loss, names={"renamed": x}, open=True).what_if(x, (0,), 2.0)
     assert float(told.loss.after) == 2
     assert told.loss.after.dtype == np.float64
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["closed", "opened"])
+def test_a_loss_from_before_a_step_is_explained_with_the_numbers_it_had(opened):
+    w = leaf([1.0, 2.0], "w")
+    loss = cr.sum(cr.softplus(w) * w)
+    early = cr.explain(loss, open=opened)
+    loss.backward()
+    cr.optim.SGD([w], lr=0.1).step()
+    for e in (early, cr.explain(loss, open=opened)):
+        assert e["w"].value.tolist() == [1.0, 2.0]
+        assert all(c.agrees for c in e.checks)
+        told = e.what_if(w, (0,), 1.0 + 1e-6)
+        assert told.loss.before == loss.item()
+        assert told.loss.ratio == pytest.approx(1, abs=1e-5)
 
 
 def test_bad_changes_are_refused_in_one_sentence():

@@ -10,7 +10,7 @@ from chainrule.core.reverse import Recorded
 from chainrule.eager import EAGER
 
 from .record import Record
-from .values import shape_of, value_of
+from .values import shape_of
 
 COMMUTATIVE = ("add", "multiply", "maximum", "minimum")
 LARGEST_GAP = 250_000  # pairs of values that are weighed one against the other; beyond, only equal keys are paired
@@ -36,7 +36,6 @@ class Items:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.known = {id(x) for x in record.values}
-        self.at_use = {id(a): v for x in record.order for a, v in zip(x.args, x.values)}
         self.order = self.walk()
         self.keys = [self.key(x) for x in self.order]
 
@@ -69,8 +68,7 @@ class Items:
         return self.record.named[id(x)] if id(x) in self.record.chosen else None
 
     def value(self, x: Any) -> Any:
-        """What it was when the loss was computed; a parameter may have other numbers by now."""
-        return self.at_use.get(id(x), value_of(x)) if not self.is_result(x) else x.value
+        return self.record.value(x)
 
     def options(self, x: Any) -> str:
         return repr(x.params) if self.is_result(x) else ""

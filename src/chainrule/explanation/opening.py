@@ -48,7 +48,7 @@ def opened(record: Record) -> Explanation:
     inside: dict[int, str] = {}
     for x in record.order:
         if x.prim is None:
-            new[x] = tensor(x.value, requires_grad=True)
+            new[x] = tensor(record.value(x), requires_grad=True)
         elif x.prim.name == "pick":
             new[x] = new[x.args[0]][x.params["index"]]
         else:

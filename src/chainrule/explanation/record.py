@@ -20,7 +20,7 @@ from .formula import Call, Formula, Name, filled, number, rebuilt, staged
 from .merging import merged
 from .replay import Replay
 from .story import Explanation
-from .values import plain, shape_of, value_of
+from .values import plain, shape_of, used_values, value_of
 from .writing import tex_name
 
 MOST_ARGUMENTS = 20  # of an operation whose rules are written as formulas
@@ -40,6 +40,7 @@ class Record:
         self.loss, self.wanted, self.given, self.originals = loss, wanted, given, originals
         self.sources, self.inside, self.symbols = sources or {}, inside or {}, symbols or {}
         self.order = EAGER.history(loss)[::-1]
+        self.used = used_values(self.order)
         self.swept = EAGER.sweep(loss, np.ones(loss.shape, loss.dtype))
         for t in wanted or ():
             if t not in self.swept:  # a rule on the way says that nothing flows
@@ -48,6 +49,10 @@ class Record:
         self.active = self.reached()
         self.rules: dict[Any, Formula | None] = {}
         self.name_everything()
+
+    def value(self, x: Any) -> Any:
+        """What a value was when the loss was computed."""
+        return self.used.get(id(x), value_of(x))
 
     def reached(self) -> set[Recorded]:
         """The values through which a leaf reaches the loss."""
@@ -158,7 +163,7 @@ class Record:
 
     # ---------------------------------------------------------------- facts
     def explanation(self) -> Explanation:
-        self.numbers: dict[str, Formula] = {self.named[id(x)]: number(value_of(x)) for x in self.values}
+        self.numbers: dict[str, Formula] = {self.named[id(x)]: number(self.value(x)) for x in self.values}
         nodes = {id(x): self.node(x) for x in self.values}
         for x in self.values:
             gradient = self.swept.get(x) if isinstance(x, Recorded) else None
@@ -177,7 +182,7 @@ class Record:
         return Replay(self.loss, self.order, {self.named[id(x)]: x for x in self.values})
 
     def node(self, x: Any) -> Node:
-        value = value_of(x)
+        value = self.value(x)
         recorded = isinstance(x, Recorded) and x.owner is EAGER
         prim: Primitive | None = x.prim if recorded else None
         formula = prim and Call(shape_of(value), prim, tuple(self.argument(a, v) for a, v in zip(x.args, x.values)), x.params)

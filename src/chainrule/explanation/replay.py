@@ -10,6 +10,8 @@ from chainrule.core.interpreter import NUMPY
 from chainrule.core.reverse import Recorded
 from chainrule.core.type import is_float
 
+from .values import used_values
+
 FLOAT64 = np.dtype("float64")
 STEP = 6e-6  # about the cube root of float64's precision: the best step for a central difference
 MOST_CHECKED = 32  # elements in all; each costs two passes
@@ -30,7 +32,8 @@ class Replay:
 
     def __init__(self, root: Recorded, order: list[Recorded], values: Mapping[str, Any]) -> None:
         self.root, self.order, self.values = root, order, values
-        self.start = {x: widened(x.value) for x in order if x.prim is None}  # a leaf may be assigned to, later
+        used = used_values(order)
+        self.start = {x: widened(used.get(id(x), x.value)) for x in order if x.prim is None}  # a leaf may be assigned to, later
         self.passes = self.operations = 0
 
     def __call__(self, changed: Mapping[Recorded, Any] | None = None) -> float:

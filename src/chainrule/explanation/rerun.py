@@ -64,7 +64,7 @@ class Rerunning:
     def made(self, x: Recorded) -> Any:
         """The value of `x` once more, as the tape records it."""
         if x.prim is None:
-            return Recorded(self.tape, self.start(x, x.value))
+            return Recorded(self.tape, self.start(x, self.replay.value(x)))
         if x.prim is pick:
             out = self.known[id(x.args[0])][x.params["index"]]
         else:

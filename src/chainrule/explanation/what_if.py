@@ -128,7 +128,7 @@ def what_if(e: Facts, asked: tuple[Any, ...]) -> WhatIf:
     changes: dict[int, Any] = {}
     for target, value in targets:
         name, x = found(e, target[0] if isinstance(target, tuple) else target, "what_if")
-        old = changes.get(id(x), np.asarray(value_of(x)))
+        old = changes.get(id(x), np.asarray(e[name].value))
         changes[id(x)] = with_element(name, old, target[1], value) if isinstance(target, tuple) else changed(name, old, value)
     return answer(e, changes)
 
@@ -142,7 +142,7 @@ def found(e: Facts, key: Any, where: str) -> tuple[str, Any]:
         listed = ", ".join([*values][:12]) + (", ..." if len(values) > 12 else "")
         raise ArgumentError(f"{where}: {shown:.60} takes no part in {e.loss}. There are {listed}; give a value by one of these "
                             "names, or as the tensor.")
-    if isinstance(value_of(values[name]), tuple):
+    if isinstance(e[name].value, tuple):
         raise ArgumentError(f"{where}: {name} is several outputs together. Take one of them.")
     return name, values[name]
 
@@ -172,7 +172,7 @@ def with_element(name: str, old: Any, index: Any, value: Any) -> Any:
 def answer(e: Facts, changes: Mapping[int, Any]) -> WhatIf:
     """The record computed twice: as it was, with tangents in the direction of the change, and as it would be."""
     names = {id(x): name for name, x in e.replay.values.items()}
-    old = {id(x): np.asarray(value_of(x)) for x in e.replay.values.values() if id(x) in changes}
+    old = {id(x): np.asarray(e[name].value) for name, x in e.replay.values.items() if id(x) in changes}
     smooth = all(is_float(x.dtype) for x in old.values())
     directions = {key: changes[key] - x for key, x in old.items() if is_float(x.dtype)}
     before, after = Rerunning(e.replay, {}, directions).run(), Rerunning(e.replay, changes, {}).run()
