@@ -226,6 +226,15 @@ def test_of_every_operation_what_is_not_finite_is_found_and_what_is_finite_is_si
             assert (found.kind, found.operation, found.index) == ("given", "x", tuple(n - 1 for n in value.shape))
 
 
+def test_a_loss_from_before_a_step_is_asked_with_the_numbers_of_then():
+    x = leaf([1.0, np.nan])
+    y = leaf([1.0, 0.0], "y")
+    given, computed = cr.sum(x * 2.0), cr.sum(cr.log(y))
+    x.data, y.data = np.ones(2), np.array([3.0, -1.0])
+    assert (cr.birth(given).index, cr.birth(given).arithmetic) == ((1,), "x holds nan: 1 of 2 elements are not finite")
+    assert cr.birth(computed).fix.loss == pytest.approx(np.log(1e-12))
+
+
 def test_a_rewrite_is_tried_at_all_places_where_one_is_not_enough():
     x = leaf([1.0, 0.0])
     found = cr.birth(cr.sum(cr.log(x) + cr.log(x * 2.0)))

@@ -128,11 +128,11 @@ class Forward:
         """The earliest birth; infinities that were given count as meant, until a NaN is made of them."""
         if self.births:
             return self.told(*min(self.births, key=lambda b: b[0].serial))
-        meant = not any(np.isnan(np.asarray(getattr(v, "value", v))[m]).any() for _, v, m in self.given)
+        meant = not any(np.isnan(np.asarray(self.trace.value(v))[m]).any() for _, v, m in self.given)
         if self.turned and (meant or not self.given):
             return self.told(*min(self.turned, key=lambda b: b[0].serial))
         x, v, mask = min(self.given, key=lambda g: g[0].serial)
-        array = np.asarray(getattr(v, "value", v))
+        array = np.asarray(self.trace.value(v))
         index = first_index(mask)
         name = getattr(v, "name", None) or ("data" if v is not x else "a leaf")
         return Birth("given", name, index, x.line, plain_number(array[index]),

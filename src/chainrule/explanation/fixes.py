@@ -30,12 +30,19 @@ class Fix:
     largest_gradient: float
 
 
+class Bound(NamedTuple):
+    """A rewrite of a value `z` further back, instead of the operation's own arguments."""
+
+    z: Any
+    build: Callable[[Any], Any]
+
+
 class Rewrite(NamedTuple):
     """`build(*args)` in place of the operations that made `nodes`; without a node, everything in float64."""
 
     title: str
     nodes: tuple[Any, ...] = ()
-    build: Callable[..., Any] | None = None
+    build: Callable[..., Any] | Bound | None = None
 
 
 def near(limit: float, x: Any) -> float:
@@ -106,13 +113,6 @@ def log_of_softmax(trace: Trace, x: Any) -> Iterator[Rewrite]:
         yield Rewrite("log_softmax(z) instead of log(softmax(z))", (x,), Bound(z, lambda new: log_softmax(new, **params)))
 
 
-class Bound(NamedTuple):
-    """A rewrite of a value `z` further back, instead of the operation's own arguments."""
-
-    z: Any
-    build: Callable[[Any], Any]
-
-
 def gathered(z: Any, out: Any, f: Any, axis: int | None) -> Any:
     shape = out.shape
     return Bound(z, lambda new: reshape(f(new) if axis is None else f(new, axis=axis), shape=shape))
@@ -150,7 +150,7 @@ def rerun(trace: Trace, rewrite: Rewrite) -> tuple[float, float] | None:
     replaced = set(rewrite.nodes)
     for x in trace.order:
         if x.prim is None:
-            new[x] = tensor(widened(x.value) if wide else x.value, requires_grad=True)
+            new[x] = tensor(widened(trace.value(x)) if wide else trace.value(x), requires_grad=True)
             continue
         args = [new[a] if isinstance(a, Tensor) and a in new else widened(v) if wide else v for a, v in zip(x.args, x.values)]
         params = {k: widened_option(v) for k, v in x.params.items()} if wide else x.params

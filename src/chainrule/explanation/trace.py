@@ -9,7 +9,7 @@ from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.type import typeof
 from chainrule.eager import EAGER
 
-from .values import plain
+from .values import plain, used_values, value_of
 
 Parts = tuple[Any, ...]
 
@@ -36,11 +36,16 @@ class Trace:
         self.order: list[Any] = list(EAGER.history(root)[::-1])
         with np.errstate(all="ignore"):
             self.swept = EAGER.sweep(root, np.ones(root.shape, root.dtype))
+        self.used = used_values(self.order)
         self.users: dict[Any, list[tuple[Any, int]]] = {}
         for x in self.order:
             for i, a in enumerate(x.sources):
                 if a is not None:
                     self.users.setdefault(a, []).append((x, i))
+
+    def value(self, x: Any) -> Any:
+        """What a value was when the root was computed; a leaf may have been assigned to since."""
+        return self.used.get(id(x), value_of(x))
 
     def way(self, x: Any) -> list[Any]:
         """The values from `x` to the root, along one path."""
