@@ -102,7 +102,7 @@ def test_a_value_without_open_paths_has_none():
     x = leaf(-1.0, "x")
     found = cr.explain(cr.relu(x) * 2.0).paths("x")
     assert (len(found), found.count, found.mass, found.entropy) == (0, 0, 0.0, 0.0)
-    assert "0 paths" in found.text()
+    assert "none is open" in found.text()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -167,3 +167,13 @@ def test_paths_are_asked_for_on_the_command_line(capsys):
     assert "either --of or --paths" in capsys.readouterr().err
     assert main(["explain", "x*x", "x=3", "--paths", "y"]) == 2
     assert "'y' takes no part" in capsys.readouterr().err
+
+
+def test_infinite_slopes_are_paths_too():
+    x = leaf([0.0, 4.0], "x")
+    for by in ("element", "operation"):
+        found = cr.explain(cr.sum(cr.sqrt(x))).paths(x, by=by)
+        assert (found.count, found.mass) == (2, np.inf)
+        assert np.max(found[0].product) == np.inf
+        assert "inf" in found.text()
+        json.loads(found.json())

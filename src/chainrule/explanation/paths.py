@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError
 
-from .algebra import ALGEBRAS, Wiring, best, logarithm
+from .algebra import ALGEBRAS, Algebra, Wiring, best
 from .chains import chains
 from .data import paths_json
 from .facts import Facts
@@ -107,16 +107,20 @@ def paths(e: Facts, key: Any, top: int, by: str) -> Paths:
     wiring = Wiring(e.replay.root, [x])
     if x is not wiring.root and x not in wiring.users:
         raise ArgumentError(f"paths: {name} is constant: no gradient flows to it from {e.loss}.")
+    with np.errstate(all="ignore"):
+        return answer(e, wiring, name, x, top, by)
+
+
+def answer(e: Facts, wiring: Wiring, name: str, x: Recorded, top: int, by: str) -> Paths:
     logs, counts, entropies = (wiring.sweep(ALGEBRAS[a])[x] for a in ("log_mass", "count", "entropy"))
     highest = float(np.max(logs, initial=-np.inf))
     total = highest + float(np.log(np.exp(logs - highest).sum())) if np.isfinite(highest) else highest
     shares = np.exp(logs - total) if np.isfinite(total) else np.zeros_like(logs)
     gradient = np.asarray(wiring.sweep(ALGEBRAS["gradient"])[x]).reshape(np.shape(value_of(x)))
     mass = float(np.exp(total))
-    naming = Naming(e)
     ways = by_element if by == "element" else by_operation
     return Paths(
-        loss=e.loss, name=name, by=by, paths=tuple(ways(wiring, x, top, total, gradient, naming)), count=int(counts.sum()),
+        loss=e.loss, name=name, by=by, paths=tuple(ways(wiring, x, top, total, gradient, Naming(e))), count=int(counts.sum()),
         mass=mass, entropy=float((shares * (entropies[..., 1] - np.log(np.where(shares > 0, shares, 1.0)))).sum()),
         cancelled=float(max(0.0, 1 - np.abs(gradient).sum() / mass)) if mass > 0 else 0.0, gradient=gradient)
 
@@ -149,12 +153,13 @@ def in_gradient(product: Any, gradient: Any) -> float:
 # ---------------------------------------------------------------------------------------- through elements
 def by_element(wiring: Wiring, x: Recorded, top: int, total: float, gradient: Any, naming: Naming) -> Iterator[Path]:
     """The strongest paths through elements, by a k-best dynamic program: one sweep, then each path traced back through it."""
-    weights = wiring.sweep(best(top))
+    algebra = best(top)
+    weights = wiring.sweep(algebra)
     flat = weights[x].ravel()
     for place in np.argsort(-flat, kind="stable")[:top]:
         if flat[place] == -np.inf:
             return
-        stops = traced(wiring, weights, x, *divmod(int(place), top))
+        stops = traced(wiring, algebra, weights, x, *divmod(int(place), top))
         product = float(np.prod([slope for *_, slope in stops]))
         contributed = np.zeros(gradient.size)
         contributed[int(place) // top] = product
@@ -162,25 +167,27 @@ def by_element(wiring: Wiring, x: Recorded, top: int, total: float, gradient: An
         yield Path(tuple(naming.steps(stops)), product, share, in_gradient(contributed.reshape(gradient.shape), gradient))
 
 
-def traced(wiring: Wiring, weights: dict[Recorded, Any], x: Recorded, element: int, rank: int) -> list[Stop]:
+def traced(wiring: Wiring, algebra: Algebra, weights: dict[Recorded, Any], x: Recorded, element: int, rank: int) -> list[Stop]:
     """The path of this rank into an element, from the loss down.
 
     The candidates one link up are ranked as the sweep ranked them; ties fall alike each time, so that no path comes twice.
     """
     up: list[Stop] = []
     while x is not wiring.root:
-        candidates = []
+        ways = []
         for user, i in wiring.users[x]:
             links = wiring.links(user, i)
-            for k in range(*links.into(element).indices(len(links.columns))):
-                row = int(links.rows[k])
-                for above, weight in enumerate(weights[user][row]):
-                    if weight > -np.inf:
-                        candidates.append((-(weight + logarithm(links.slopes[k])), user, i, row, above, float(links.slopes[k])))
-        candidates.sort(key=lambda c: c[0])
-        _, user, i, row, above, slope = candidates[rank]
-        up.append((x, element, i, slope))
-        x, element, rank = user, row, above
+            into = links.into(element)
+            ways.append((user, i, links.rows[into], links.slopes[into]))
+        candidates = [algebra.times(weights[user][rows], algebra.lift(slopes)) for user, _, rows, slopes in ways]
+        chosen = np.argsort(-np.concatenate(candidates).ravel(), kind="stable")[rank]
+        place, rank = divmod(int(chosen), candidates[0].shape[1])
+        ends = np.cumsum([len(rows) for *_, rows, _ in ways])
+        way = int(np.searchsorted(ends, place, side="right"))
+        user, i, rows, slopes = ways[way]
+        place -= int(ends[way]) - len(rows)
+        up.append((x, element, i, float(slopes[place])))
+        x, element = user, int(rows[place])
     return [(x, element, None, 1.0), *reversed(up)]
 
 

@@ -16,11 +16,13 @@ MOST_STEPS = 12  # of one path; of a longer one the middle is left out
 
 def page(p: Paths, width: int) -> str:
     """The paths on lines of at most `width` characters."""
+    if not p.count:
+        return f"Paths from {p.loss} to {p.name}: none is open; on every way from {p.loss} some local derivative is 0\n"
     many = f"{p.count:,}" if p.count < 10**12 else plain_number(float(p.count))
-    what = "paths" if p.by == "element" else "paths through elements, by chains of operations"
+    what = ("path" if p.count == 1 else "paths") + ("" if p.by == "element" else " through elements, by chains of operations")
     lines = [f"Paths from {p.loss} to {p.name}: {many} {what}",
              f"  mass {plain_number(p.mass)}, of which {p.cancelled:.1%} cancels",
-             f"  entropy {plain_number(p.entropy)} nats: as {plain_number(math.exp(p.entropy))} paths of equal strength", ""]
+             f"  entropy {plain_number(p.entropy)} nats: as many as {plain_number(math.exp(p.entropy))} of equal strength", ""]
     head = ["share", "of gradient", *(["contribution", "through"] if p.by == "operation" else ["product", "path"])]
     lines += table(head, [row(path) for path in p], width)
     shown = sum(abs(path.share) for path in p)
