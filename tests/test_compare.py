@@ -213,6 +213,14 @@ def test_operations_with_several_outputs_and_steps_in_a_loop():
     assert c.first_value.a.name == [r.a.name for r in c.rows if r.a.operation == "tanh"][3]
 
 
+def test_numbers_that_are_not_finite_are_compared():
+    broken, whole = leaf([1.0, np.nan, np.inf], "x"), leaf([1.0, 2.0, np.inf], "x")
+    assert cr.compare(cr.sum(broken * 2.0), cr.sum(broken * 2.0)).same
+    c = cr.compare(cr.sum(broken * 2.0), cr.sum(whole * 2.0))
+    assert (c.first_value.a.name, c.first_value.value.index) == ("x", (1,))
+    assert "at [1] A nan, B 2: not finite" in c.text()
+
+
 def test_long_graphs_are_compared_quickly():
     def loss(odd):
         x = leaf(0.5, "x")

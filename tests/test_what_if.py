@@ -196,6 +196,17 @@ def test_a_loss_from_before_a_step_is_explained_with_the_numbers_it_had(opened):
         assert told.loss.ratio == pytest.approx(1, abs=1e-5)
 
 
+def test_numbers_that_are_not_finite_are_told_as_they_are():
+    x = leaf([0.0, 1.0], "x")
+    told = cr.explain(cr.sum(cr.sqrt(x))).what_if(x, (0,), 4.0)
+    assert (told.loss.predicted, float(told.loss.after)) == (np.inf, 3)
+    assert "inf" in told.text()
+    told = cr.explain(cr.sum(cr.log(x + 1.0))).what_if(x, (0,), -2.0)
+    assert np.isnan(told.loss.after)
+    assert told.values[-1].largest == ()
+    assert "nan" in told.text()
+
+
 def test_bad_changes_are_refused_in_one_sentence():
     values, labels = numbers()
     _, _, e, t = mlp(values, labels)

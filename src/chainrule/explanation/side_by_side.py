@@ -5,6 +5,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .table import table
 from .text import shortened
 from .writing import plain_number, plain_shape
@@ -49,11 +51,11 @@ def told(d: Difference) -> str:
     if d.index is None:
         return f"A has shape {plain_shape(d.a)}, B {plain_shape(d.b)}"
     at = f"at [{','.join(map(str, d.index))}] " if d.index else ""
-    return f"{at}A {plain_number(d.a)}, B {plain_number(d.b)}: apart by {plain_number(d.absolute)} ({relative(d)})"
+    return f"{at}A {plain_number(d.a)}, B {plain_number(d.b)}: {far(d) if d.absolute == np.inf else f'apart by {far(d)}'}"
 
 
-def relative(d: Difference) -> str:
-    return f"{100 * d.relative:.3g} %"
+def far(d: Difference) -> str:
+    return "not finite" if d.absolute == np.inf else f"{plain_number(d.absolute)} ({100 * d.relative:.3g} %)"
 
 
 def both(a: str | None, b: str | None) -> str:
@@ -106,4 +108,4 @@ def differing(c: Comparison, width: int) -> list[list[str]]:
 def apart(d: Difference | None) -> str:
     if d is None or not d.differs:
         return "" if d is None else "same"
-    return "shape" if d.index is None else f"{plain_number(d.absolute)} ({relative(d)})"
+    return "shape" if d.index is None else far(d)

@@ -65,7 +65,8 @@ class Move:
         """The actual move over the predicted one, where it is largest; None without a prediction, or where that is zero."""
         if self.predicted is None or not self.predicted[self.largest]:
             return None
-        return float(self.move[self.largest] / self.predicted[self.largest])
+        with np.errstate(invalid="ignore"):
+            return float(self.move[self.largest] / self.predicted[self.largest])
 
 
 @dataclass(frozen=True)
