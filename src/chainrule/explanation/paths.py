@@ -11,7 +11,7 @@ from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError
 
 from .algebra import ALGEBRAS, Algebra, Wiring, best
-from .chains import chains
+from .chains import chains, log_sum
 from .data import paths_json
 from .facts import Facts
 from .paths_text import page
@@ -112,9 +112,9 @@ def paths(e: Facts, key: Any, top: int, by: str) -> Paths:
 
 
 def answer(e: Facts, wiring: Wiring, name: str, x: Recorded, top: int, by: str) -> Paths:
+    """What all paths come to, by a sweep in each algebra, and the strongest of them."""
     logs, counts, entropies = (wiring.sweep(ALGEBRAS[a])[x] for a in ("log_mass", "count", "entropy"))
-    highest = float(np.max(logs, initial=-np.inf))
-    total = highest + float(np.log(np.exp(logs - highest).sum())) if np.isfinite(highest) else highest
+    total = log_sum(logs)
     shares = np.exp(logs - total) if np.isfinite(total) else np.zeros_like(logs)
     gradient = np.asarray(wiring.sweep(ALGEBRAS["gradient"])[x]).reshape(np.shape(value_of(x)))
     mass = float(np.exp(total))
