@@ -235,6 +235,17 @@ def test_a_loss_from_before_a_step_is_asked_with_the_numbers_of_then():
     assert cr.birth(computed).fix.loss == pytest.approx(np.log(1e-12))
 
 
+def test_a_birth_inside_a_function_with_a_rule_is_named_by_the_operation_in_it():
+    @cr.custom_rule(backward=lambda g, y, x: (g / x,))
+    def block(x):
+        y = x * 2.0
+        return cr.log(y) + 1.0  # inside the block
+    found = cr.birth(cr.sum(block(leaf([1.0, 0.0]))))
+    assert (found.operation, found.index, found.arithmetic) == ("log", (1,), "log(0) = -inf")
+    assert "inside the block" in code(found)
+    assert found.path == ("log", "add", "block", "sum", "loss")
+
+
 def test_a_rewrite_is_tried_at_all_places_where_one_is_not_enough():
     x = leaf([1.0, 0.0])
     found = cr.birth(cr.sum(cr.log(x) + cr.log(x * 2.0)))

@@ -1,14 +1,17 @@
 """The birth of a NaN or an infinity is the first operation and element whose inputs were finite and whose result is not."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from chainrule.core.interpreter import NUMPY, under
+from chainrule.eager import EAGER
+from chainrule.ops import ALL
 from chainrule.ops.broadcasting import unbroadcast
+from chainrule.tensor import Tensor, tensor
 
 from .arithmetic import Index, carried, computed, is_pointwise, nonfinite
 from .fixes import Fix, tried_fix
@@ -141,6 +144,9 @@ class Forward:
 
     def told(self, x: Any, here: Parts) -> Birth:
         index = first_index(here[0])
+        inner = born_inside(x)
+        if inner is not None:
+            return replace(inner, path=(*inner.path[:-1], *self.path(x)), fix=tried_fix(self.trace, x, backward=False))
         return Birth("forward", x.prim.name, index, x.line, plain_number(parts(x.value)[0][index]), computed(x, index),
                      self.path(x), tried_fix(self.trace, x, backward=False))
 
@@ -201,6 +207,19 @@ def moving(x: Any, i: int, v: Any, rest: Parts) -> Parts:
     if d is None:
         return everything
     return tuple(p != 0 for p in parts(plain(d, v)))
+
+
+def born_inside(x: Any) -> Birth | None:
+    """The birth inside a user's function with a rule of its own, which was recorded as one operation; it is run once more."""
+    if x.prim in ALL or x.prim.body is None or isinstance(x.value, tuple):
+        return None
+    args = [tensor(v, requires_grad=True) if floats(v) and not isinstance(v, tuple) else v for v in x.values]
+    with np.errstate(all="ignore"):
+        out = x.prim.body(*args, **x.params)
+    if not isinstance(out, Tensor) or out.owner is not EAGER or not has_nonfinite(out.value):
+        return None
+    found = Forward(Trace(out)).first()
+    return found if found.kind == "forward" else None
 
 
 class Backward:
