@@ -221,6 +221,18 @@ def test_numbers_that_are_not_finite_are_compared():
     assert "at [1] A nan, B 2: not finite" in c.text()
 
 
+def test_in_a_chain_of_equal_steps_the_right_one_is_found():
+    def loss(odd, extra):
+        y = leaf(0.5, "x")
+        for i in range(60):
+            y = cr.cos(y) if i in odd else cr.sin(y) + 0.01 * (i % 7)
+            y = cr.exp(y) if i == extra else y
+        return y
+    c = cr.compare(loss((), None), loss((2, 58), 30))
+    assert c.first_value.why == ("the operation: sin / cos",)
+    assert ([x.operation for x in c.only_a], [x.operation for x in c.only_b]) == (["add", "add"], ["exp"])
+
+
 def test_long_graphs_are_compared_quickly():
     def loss(odd):
         x = leaf(0.5, "x")

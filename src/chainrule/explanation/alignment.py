@@ -1,8 +1,9 @@
 """An alignment pairs the values of two recorded graphs that play the same part, and says which values only one graph has."""
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,17 @@ LARGEST_GAP = 250_000  # pairs of values that are weighed one against the other;
 Pair = tuple[Any, Any]
 
 
-class Key(NamedTuple):
-    """What is known of a value without its place and its numbers."""
+@dataclass(frozen=True)
+class Key:
+    """What is known of a value without its place. Its numbers do not count, but decide between pairs that fit equally well."""
 
     operation: str
     options: str
     name: str | None
     sources: int
     shape: tuple[int, ...]
+    constants: str = field(compare=False)
+    total: str = field(compare=False)
 
 
 class Items:
@@ -75,7 +79,11 @@ class Items:
 
     def key(self, x: Any) -> Key:
         sources = len(x.sources) if self.is_result(x) else 0
-        return Key(self.operation(x), self.options(x), self.name(x), sources, shape_of(self.value(x)))
+        value = self.value(x)
+        loose = [v for a, v in zip(x.args, x.values) if id(a) not in self.known] if self.is_result(x) else []
+        with np.errstate(all="ignore"):
+            total = "" if isinstance(value, tuple) else f"{np.sum(value, dtype=np.float64):.4g}"
+        return Key(self.operation(x), self.options(x), self.name(x), sources, shape_of(value), repr(loose), total)
 
 
 def aligned(a: Items, b: Items) -> list[Pair]:
@@ -108,7 +116,8 @@ def likeness(x: Key, y: Key) -> float:
     if x.operation != y.operation:
         return 0.5 if x.sources and x.sources == y.sources and x.shape == y.shape else 0.0
     same_name = x.name is not None and x.name == y.name
-    return 2 + (x.shape == y.shape) + (x.options == y.options) + 3 * same_name
+    same_numbers = 0.2 * (x.constants == y.constants) + 0.1 * (x.total == y.total)
+    return 2 + (x.shape == y.shape) + (x.options == y.options) + 3 * same_name + same_numbers
 
 
 def in_order(a: list[Key], b: list[Key], head: int, places: tuple[int, int, int, int]) -> list[tuple[int, int]]:
