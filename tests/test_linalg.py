@@ -153,3 +153,10 @@ def test_a_vector_product_needs_three_dimensions():
     close(cr.cross(a, b, axis=0), np.cross(a, b, axis=0))
     with pytest.raises(ShapeError, match="must both have 3 elements"):
         cr.cross(a, b)
+
+
+def test_the_gradient_of_a_determinant_with_nan_is_nan_and_spares_its_neighbours():
+    a = np.stack([np.full((2, 2), np.nan), np.eye(2)])
+    with np.errstate(invalid="ignore"):
+        gradient = cr.grad(lambda a: cr.linalg.det(a).sum())(a)
+    assert np.isnan(gradient[0]).all() and (gradient[1] == np.eye(2)).all()

@@ -191,11 +191,12 @@ def cofactor(a: Array) -> Array:
 
     From the singular values: each is replaced by the product of the others.
     """
-    u, s, vh = np.linalg.svd(a)
+    broken = ~np.isfinite(a).all((-2, -1), keepdims=True)  # of which there are no singular values
+    u, s, vh = np.linalg.svd(np.where(broken, 0, a))
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    return sign[..., None, None] * np.matmul(u * others[..., None, :], vh)
+    return np.where(broken, np.nan, sign[..., None, None] * np.matmul(u * others[..., None, :], vh))
 
 
 def slogdet_type(a: Type) -> list[Type]:
