@@ -22,6 +22,7 @@ FORMATS: dict[str, Callable[[Explanation], str]] = {
     "text": Explanation.text,
     "json": lambda e: e.json() + "\n",
     "latex": lambda e: e.latex(document=True),
+    "svg": Explanation.svg,
 }
 ELEMENT_FORMATS: dict[str, Callable[[Element], str]] = {"text": Element.text, "json": lambda x: x.json() + "\n"}
 WHOLE = r"\s*[-+]?\d{1,18}\s*"
@@ -33,6 +34,7 @@ EPILOG = """examples:
   chainrule explain "sum(tanh(W @ x))" W="[[2,-3],[1,4]]" x="[-1,-2]" --of W[0,1]
   chainrule explain --example softmax
   chainrule explain "cross_entropy(z, labels)" z="[[1,2,3]]" labels:int="[2]" --format json
+  chainrule explain --example merge --format svg > merge.svg
 
 Values are numbers, vectors [1,2] and matrices [[1,2],[3,4]], computed in float64. Name parts of the formula with
 `u = x*y; v = u + y; v**2`. Bad input: one line on stderr, and exit code 2."""

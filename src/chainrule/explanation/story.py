@@ -10,13 +10,17 @@ from .element import Element, element
 from .facts import Facts
 from .latex import derivation
 from .paths import Paths, paths
+from .picture import picture
 from .text import page
 from .what_if import WhatIf, what_if
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Facts):
-    """How every number in the gradients of a loss came to be. Faces: `.text()`, `.json()`, `.latex()`; facts: see `Facts`."""
+    """How every number in the gradients of a loss came to be.
+
+    Faces: `.text()`, `.svg()`, `.json()`, `.latex()`; facts: see `Facts`.
+    """
 
     def element(self, value: Any, index: int | Sequence[int] | None = None) -> Element:
         """One number of the gradient in `value` (a tensor, or a name such as "fc1.weight") as the sum of what flows into it.
@@ -42,6 +46,16 @@ class Explanation(Facts):
     def latex(self, *, document: bool = False) -> str:
         """The derivation in LaTeX, for the package amsmath; with `document`, a whole file."""
         return derivation(self, document=document)
+
+    def svg(self) -> str:
+        """The graph with its values and gradients as a picture: the text of an SVG file that needs nothing else.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor(3.0, requires_grad=True, name="w")
+        >>> "Σ 3 + 3" in cr.explain(w * w).svg()  # w is used twice, and both edges bring 3
+        True
+        """
+        return picture(self).svg()
 
     def what_if(self, *change: Any) -> WhatIf:
         """What moves if a value is another: `what_if(w, 3.5)`, for one element `what_if(w, (2, 3), 0.1)`, for several
