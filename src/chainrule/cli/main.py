@@ -22,6 +22,7 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "explain": Command("chainrule.cli.explain", "show how every number in a gradient came to be"),
     "check": Command("chainrule.cli.check", "check a derivation made by hand: its first wrong step, and the slip"),
+    "quiz": Command("chainrule.cli.quiz", "make exercises in backpropagation from a seed, and grade the answers"),
     "train": Command("chainrule.cli.train", "train a network on real data, and keep its curve and weights"),
 }
 
