@@ -56,8 +56,9 @@ def test_a_file_that_is_no_text_is_one_line(run, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-def test_the_printed_sheet_compiles(run, tmp_path):
-    (tmp_path / "sheet.tex").write_text(run("--level", "4", "--count", "4", "--solutions", "--format", "latex")[1])
+@pytest.mark.parametrize("solutions", [[], ["--solutions"]])
+def test_the_printed_sheet_compiles_and_stays_on_the_paper(run, tmp_path, solutions):
+    (tmp_path / "sheet.tex").write_text(run("--level", "4", "--count", "4", "--format", "latex", *solutions)[1])
     done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "sheet.tex"], cwd=tmp_path,
                           capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout[-500:]
+    assert done.returncode == 0 and b"Overfull" not in done.stdout, done.stdout[-500:]

@@ -112,6 +112,15 @@ def test_fractions_and_matrices_are_answers():
     assert answers_from_json(sheet, '{"L": 2}') == {(1, "L"): 2.0}
 
 
+def test_a_vector_may_be_a_row_or_a_column_and_a_matrix_has_its_shape():
+    sheet = next(s for s in (quiz(seed, 3, 1) for seed in range(50)) if (1, "z") in all_right(s))
+    right = all_right(sheet)
+    column = grade(sheet, {**right, (1, "z"): right[1, "z"][:, None]})
+    assert column.score == len(right)
+    flat = grade(sheet, {**right, (1, "dL/dW"): right[1, "dL/dW"].ravel()})
+    assert [m.blank.key for m in flat.marks if not m.right] == ["dL/dW"]
+
+
 @pytest.mark.parametrize("typed", [
     "L", "=3", "L=", "L=x", "L=1/0", "L=nan", "L=1e999", "L=[[1],[2,3]]", "L=[[1", "L=__import__('os')", "9.L=1", "1.q=2",
     "L=" + "[" * 5000, "L=1/2/3", "L=9" * 40])
@@ -137,7 +146,8 @@ def test_a_sheet_fits_the_terminal_and_shows_answers_only_with_solutions(level):
         assert max(map(len, page.splitlines())) <= 80
     blanks = sum(len(x.blanks) for x in sheet.exercises)
     assert sheet_text(sheet).count("______") == blanks and "______" not in sheet_text(sheet, solutions=True)
-    assert sheet_latex(sheet).count(r"\underline") == blanks and r"\underline" not in sheet_latex(sheet, solutions=True)
+    lines = sum(b.answer.size for x in sheet.exercises for b in x.blanks)
+    assert sheet_latex(sheet).count(r"\underline") == lines and r"\underline" not in sheet_latex(sheet, solutions=True)
     assert '"answer"' not in sheet_json(sheet)
 
 

@@ -76,6 +76,9 @@ def marks(exercise: Exercise, answers: Answers) -> Iterable[Mark]:
 
 
 def agrees(given: Any, expected: Any) -> bool:
+    """Whether an answer is right to four digits; a vector may be written as a row or a column."""
+    if expected.ndim <= 1 and max(given.shape, default=1) == given.size == expected.size:
+        given = given.reshape(expected.shape)
     allowed = np.maximum(ROUNDING * np.abs(expected), SMALLEST_ROUNDING)
     return given.shape == expected.shape and bool((np.abs(given - expected) <= allowed).all())
 

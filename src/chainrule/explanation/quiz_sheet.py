@@ -108,24 +108,26 @@ def as_text(data: dict[str, Any]) -> str:
 
 
 # ---------------------------------------------------------------------------------------- LaTeX
-HEAD = r"""\documentclass[a4paper]{article}
-\usepackage{amsmath}
-\usepackage[margin=25mm]{geometry}
+SPACING = r"\setlength{\lineskip}{2mm}\setlength{\lineskiplimit}{2mm}"  # formulas of different heights keep apart
+HEAD = rf"""\documentclass[a4paper]{{article}}
+\usepackage{{amsmath}}
+\usepackage[margin=20mm]{{geometry}}
 \allowdisplaybreaks
-\setlength{\parindent}{0pt}
-\setlength{\lineskip}{3mm}
-\setlength{\lineskiplimit}{3mm}
-\begin{document}
+\setlength{{\parindent}}{{0pt}}
+{SPACING}
+\begin{{document}}
 """
-RULE = r"\underline{\hspace{22mm}}"
+RULE, SHORT_RULE = r"\underline{\hspace{22mm}}", r"\rule[-2mm]{0pt}{6mm}\underline{\hspace{9mm}}"
+UNBROKEN = rf"\begin{{minipage}}{{\textwidth}}{SPACING}", r"\end{minipage}\par\bigskip"  # an exercise stays on its page
 TEX_TITLES = {**TITLES, CONTRIBUTION: r"Contributions (below the bar: through which value)"}
 
 
 def sheet_latex(sheet: Sheet, *, solutions: bool = False) -> str:
     """A document to print, with a line to write on for each blank, or with its answer and the derivation."""
     title = f"\\section*{{Quiz: seed {sheet.seed}, level {sheet.level}{', with solutions' if solutions else ''}}}"
-    body = [line for x in sheet.exercises for line in exercise_latex(x, solutions)]
-    return "\n".join([HEAD + title, ROUNDED, *body, r"\end{document}"]) + "\n"
+    start, end = ("", "") if solutions else UNBROKEN
+    body = [line for x in sheet.exercises for line in (start, *exercise_latex(x, solutions), end) if line]
+    return "\n".join([HEAD + title, ROUNDED + r"\par\bigskip", *body, r"\end{document}"]) + "\n"
 
 
 def exercise_latex(exercise: Exercise, solutions: bool) -> Iterable[str]:
@@ -138,9 +140,19 @@ def exercise_latex(exercise: Exercise, solutions: bool) -> Iterable[str]:
         blanks = [b for b in exercise.blanks if b.kind == kind]
         if blanks:
             yield rf"\par\medskip\textbf{{{title}}}\par\smallskip"
-            yield items_latex([f"{blank_latex(exercise, b)} = {latex(number(b.answer)) if solutions else RULE}" for b in blanks])
+            filled = [latex(number(b.answer)) if solutions else room(b) for b in blanks]
+            yield items_latex([f"{blank_latex(exercise, b)} = {answer}" for b, answer in zip(blanks, filled)])
     if solutions:
         yield r"\par\medskip" + derivation(e)
+
+
+def room(blank: Blank) -> str:
+    """A line to write on; in brackets one for each number."""
+    if not blank.shape:
+        return RULE
+    row = " & ".join([SHORT_RULE] * blank.shape[-1])
+    rows = [row] * (blank.shape[0] if len(blank.shape) == 2 else 1)
+    return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
 
 
 def items_latex(items: Iterable[str]) -> str:
