@@ -148,6 +148,10 @@ def test_infinite_and_missing_numbers_are_drawn():
     assert "nan" in drawn.svg()
 
 
+def test_the_file_is_the_same_in_every_encoding():
+    assert EXAMPLES["two-layer"].explain().svg().isascii()  # a terminal or a system without UTF-8 writes it as well
+
+
 def graph(seed, count):
     rng = np.random.default_rng(seed)
     edges = [Edge(int(u), v, (30.0, 16.0) if rng.random() < 0.7 else None, float(rng.random()))
@@ -191,3 +195,10 @@ def test_the_command_line_draws(capsys):
     assert main(["explain", "--example", "neuron", "--format", "svg"]) in (0, None)
     assert capsys.readouterr().out == EXAMPLES["neuron"].explain().svg()
     assert json.loads(EXAMPLES["neuron"].explain().json())["loss"] in EXAMPLES["neuron"].explain().svg()
+
+
+def test_a_long_chain_with_a_bias_at_every_step_runs_straight_down():
+    main = [Edge(2 * k, 2 * k + 2, (30.0, 16.0)) for k in range(100)]
+    biases = [Edge(2 * k + 1, 2 * k + 2, (30.0, 16.0)) for k in range(100)]
+    places = layout([(80.0, 60.0)] * 201, main + biases)
+    assert places.width < 5 * 80

@@ -19,6 +19,7 @@ BESIDE, BETWEEN = 22.0, 20.0  # free space between boxes of a layer, and between
 BEND = 10.0  # the width kept free for an edge that passes a layer
 PORTS = 26.0  # the farthest that neighbouring ends of edges at one box are apart
 ORDERINGS, SHIFTS = 12, 24  # sweeps
+TRUNK, SPINE = 8.0, 200.0  # how straight a long edge, and an edge of a longest path, wants to be beside others
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,20 @@ def layout(sizes: Sequence[Size], edges: Sequence[Edge]) -> Layout:
     return layers.drawn()
 
 
-def ranks(count: int, edges: Iterable[Edge]) -> list[int]:
-    """The layer of each box: that of its longest path from a source; a source stands right above what first uses it."""
-    rank, first = [0] * count, [count] * count
-    has_upper = [False] * count
+def depths(count: int, edges: Iterable[Edge]) -> list[int]:
+    """How many edges the longest path down to each box has."""
+    depth = [0] * count
     for e in sorted(edges, key=lambda e: e.lower):
-        rank[e.lower] = max(rank[e.lower], rank[e.upper] + 1)
-        has_upper[e.lower] = True
+        depth[e.lower] = max(depth[e.lower], depth[e.upper] + 1)
+    return depth
+
+
+def ranks(depth: Sequence[int], edges: Iterable[Edge]) -> list[int]:
+    """The layer of each box: its depth; but a source stands right above what first uses it."""
+    first = [len(depth)] * len(depth)
     for e in edges:
-        first[e.upper] = min(first[e.upper], rank[e.lower])
-    return [r if has or f == count else f - 1 for r, has, f in zip(rank, has_upper, first)]
+        first[e.upper] = min(first[e.upper], depth[e.lower])
+    return [f - 1 if d == 0 and f < len(depth) else d for d, f in zip(depth, first)]
 
 
 class Layers:
@@ -112,7 +117,9 @@ class Layers:
     def __init__(self, sizes: Sequence[Size], edges: Sequence[Edge]) -> None:
         self.edges, self.count = edges, len(sizes)
         self.sizes = list(sizes)
-        self.rank = [2 * r for r in ranks(len(sizes), edges)]
+        self.depth = depths(len(sizes), edges)
+        self.rank = [2 * r for r in ranks(self.depth, edges)]
+        self.pull = [1.0] * len(sizes)
         self.above: list[list[int]] = [[] for _ in sizes]
         self.below: list[list[int]] = [[] for _ in sizes]
         self.strongest: dict[tuple[int, int], int] = {}
@@ -124,8 +131,9 @@ class Layers:
             self.route(upper, numbers)
         self.layers: list[list[int]] = [[] for _ in range(max(self.rank, default=-1) + 1)]
 
-    def added(self, size: Size, rank: int) -> int:
+    def added(self, size: Size, rank: int, pull: float) -> int:
         self.sizes.append(size)
+        self.pull.append(pull)
         self.rank.append(rank)
         self.above.append([])
         self.below.append([])
@@ -144,7 +152,7 @@ class Layers:
         ends = {k: self.rank[self.edges[k].lower] - 1 - (self.edges[k].label is not None) for k in numbers}
         trunk, base = [upper], self.rank[upper]
         while base + len(trunk) - 1 < max(ends.values(), default=0):
-            trunk.append(self.added((BEND, 0.0), base + len(trunk)))
+            trunk.append(self.added((BEND, 0.0), base + len(trunk), TRUNK))
         strongest, leaving = -1, sorted(numbers, key=lambda k: ends[k])
         for at in range(len(trunk) - 1, 0, -1):
             while leaving and ends[leaving[-1]] >= base + at:
@@ -152,12 +160,12 @@ class Layers:
                 strongest = k if strongest < 0 or self.edges[k].weight > self.edges[strongest].weight else strongest
             self.link(trunk[at - 1], trunk[at], strongest)
         for k in numbers:
-            vertex, label = trunk[ends[k] - base], self.edges[k].label
+            vertex, lower, label = trunk[ends[k] - base], self.edges[k].lower, self.edges[k].label
             if label is not None:
-                self.label_of[k] = self.added(label, ends[k] + 1)
+                self.label_of[k] = self.added(label, ends[k] + 1, SPINE if self.depth[lower] == self.depth[upper] + 1 else 1.0)
                 self.link(vertex, self.label_of[k], k)
                 vertex = self.label_of[k]
-            self.link(vertex, self.edges[k].lower, k)
+            self.link(vertex, lower, k)
 
     # ---------------------------------------------------------------- the order within layers
     def order(self) -> None:
@@ -207,39 +215,33 @@ class Layers:
 
     # ---------------------------------------------------------------- coordinates
     def shift(self) -> None:
-        """Move each layer under the middles of its neighbours, down and up by turns; the last sweeps look both ways."""
+        """Move each layer under the middles of its neighbours, down and up by turns; later sweeps look both ways at once."""
         self.x = [0.0] * len(self.sizes)
         for layer in self.layers:
-            self.place(layer, [0.0] * len(layer))
+            self.place(layer, [(0.0, 1.0)] * len(layer))
         both = [above + below for above, below in zip(self.above, self.below)]
         for sweep in range(SHIFTS):
             downwards = sweep % 2 == 0
             neighbours = both if sweep >= SHIFTS // 2 else self.above if downwards else self.below
             for layer in self.layers if downwards else self.layers[::-1]:
-                self.place(layer, [self.wish(v, neighbours) for v in layer])
+                self.place(layer, [self.wish(v, neighbours[v]) for v in layer])
         left = min((x - size[0] / 2 for x, size in zip(self.x, self.sizes)), default=0.0)
         self.x = [x - left for x in self.x]
 
-    def wish(self, v: int, neighbours: list[list[int]]) -> float:
-        """The mean place of the neighbours; an edge between bends, and then one with a label, is to be straight before others."""
-        near = neighbours[v]
+    def wish(self, v: int, near: list[int]) -> tuple[float, float]:
+        """The weighted mean of the places of neighbours, and the weight: where a vertex wants to be, and how much."""
         if not near:
-            return self.x[v]
-        pulls = [self.pull(v) * self.pull(u) for u in near]
-        return sum(self.x[u] * pull for u, pull in zip(near, pulls)) / sum(pulls)
+            return self.x[v], 1.0
+        pulls = [self.pull[v] * self.pull[u] for u in near]
+        return sum(self.x[u] * pull for u, pull in zip(near, pulls)) / sum(pulls), sum(pulls)
 
-    def pull(self, v: int) -> float:
-        """How much a vertex insists on its place: a bend most, then a label, then a box."""
-        return 1.0 if v < self.count else 4.0 if not self.sizes[v][1] else 2.0
-
-    def place(self, layer: list[int], wished: list[float]) -> None:
+    def place(self, layer: list[int], wishes: list[tuple[float, float]]) -> None:
         """The places in this order nearest to those wished for, by weighted least squares: pool adjacent violators."""
         apart = [(self.sizes[a][0] + self.sizes[b][0]) / 2 + BESIDE for a, b in pairwise(layer)]
         offsets = list(accumulate(apart, initial=0.0))
-        pools: list[tuple[float, float, int]] = []  # sum of the wishes less the offsets, sum of the weights, how many
-        for v, wish, offset in zip(layer, wished, offsets):
-            weight, many = self.pull(v), 1
-            total = (wish - offset) * weight
+        pools: list[tuple[float, float, int]] = []  # weighted sum of the wishes less the offsets, the weights, how many
+        for (wish, weight), offset in zip(wishes, offsets):
+            total, many = (wish - offset) * weight, 1
             while pools and pools[-1][0] / pools[-1][1] >= total / weight:
                 more, others, number = pools.pop()
                 total, weight, many = total + more, weight + others, many + number

@@ -76,13 +76,14 @@ class Picture:
         width = 2 * MARGIN + max(places.width, *(text_width(line.text) for line in head))
         height = top + places.height + MARGIN
         across = (width - places.width) / 2
-        return "\n".join([
+        file = "\n".join([
             f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" viewBox="0 0 {width:.0f} {height:.0f}" '
             f'width="{width:.0f}" height="{height:.0f}" role="img">',
             f"<title>{clean(f'How the gradients of {e.loss} came to be')}</title>", f"<desc>{clean(described(e))}</desc>",
             f"<style>{STYLE}</style>", MARKS, '<rect class="paper" width="100%" height="100%"/>',
             *written(head, MARGIN, MARGIN - LINE / 2), f'<g transform="translate({across:.1f} {top:.1f})">',
             *self.back(), *self.forward(), *self.nodes(), *self.contributions(), "</g>", "</svg>", ""])
+        return file.encode("ascii", "xmlcharrefreplace").decode()  # the same file in whatever encoding it is saved
 
     def back(self) -> Iterable[str]:
         """The contributions as bands, as wide as the largest that runs there; they point up."""

@@ -48,11 +48,11 @@ class Explanation(Facts):
         return derivation(self, document=document)
 
     def svg(self) -> str:
-        """The graph with its values and gradients as a picture: the text of an SVG file that needs nothing else.
+        """The graph with its values and gradients as a picture: the text of an SVG file that needs nothing else, in ASCII.
 
         >>> import chainrule as cr
         >>> w = cr.tensor(3.0, requires_grad=True, name="w")
-        >>> "Σ 3 + 3" in cr.explain(w * w).svg()  # w is used twice, and both edges bring 3
+        >>> "3 + 3" in cr.explain(w * w).svg()  # w is used twice, and both edges bring 3
         True
         """
         return picture(self).svg()
