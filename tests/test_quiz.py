@@ -97,6 +97,15 @@ def test_a_forgotten_merge_is_named():
     assert mark.blank.kind == GRADIENT and "= for +=" in mark.note
 
 
+def test_equal_single_numbers_are_not_called_exchanged():
+    for seed in range(20):
+        sheet = quiz(seed, 1, 1)
+        right = all_right(sheet)
+        for place in (p for p in right if p[1].startswith("dL/")):
+            assert "exchanged" not in " ".join(
+                m.note.replace("factors exchanged", "") for m in grade(sheet, {**right, place: right[place] * 2}).marks)
+
+
 def test_what_follows_from_a_wrong_gradient_is_said_to():
     sheet = next(s for s in (quiz(seed, 1, 1) for seed in range(50)) if (1, "dL/dd") in all_right(s))
     halved = {place: answer / 2 if place[1].startswith("dL/") else answer for place, answer in all_right(sheet).items()}

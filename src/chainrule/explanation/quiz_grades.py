@@ -90,9 +90,11 @@ def checked(exercise: Exercise, gradients: Mapping[str, Any]) -> dict[str, Step]
 
 
 def note(blank: Blank, given: Any, steps: Mapping[str, Step]) -> str:
+    """What is known about a wrong answer. That two single numbers are equal does not show that they were exchanged."""
     step = steps.get(blank.key)
-    if step is not None and step.verdict == WRONG and step.slip:
-        return step.slip
+    slips = [found.name for found in step.slips if blank.shape or found.name != "arrays exchanged"] if step else []
+    if step is not None and step.verdict == WRONG and slips:
+        return " or ".join(slips)
     if step is not None and step.verdict == FOLLOWS:
         return "follows from a wrong gradient above"
     return f"shape {plain_shape(given.shape)}, asked {plain_shape(blank.shape)}" if given.shape != blank.shape else ""
