@@ -2,11 +2,12 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from chainrule.cli.main import BAD_INPUT, GOOD, main
-from chainrule.cli.quiz import WRONG
+from chainrule.cli.quiz import EPILOG, WRONG
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_typed_answers_are_graded(run):
     assert code == WRONG and "wrong" in out and "Score: 0 of" in out
     code, out, _ = run("--seed", "7", "--count", "1", "L=0.125", "--format", "json")
     assert code == WRONG and json.loads(out)["score"] == 0
+
+
+def test_the_answers_in_the_help_are_right(run):
+    [example] = [line.split()[2:] for line in EPILOG.splitlines() if "dL/dx=" in line]
+    assert "Score: 3 of" in run(*example)[1]
+
+
+def test_the_documentation_shows_what_is_printed(run):
+    page = (Path(__file__).parent.parent / "docs/explain.md").read_text(encoding="utf-8")
+    commands = [line.split()[3:] for line in page.splitlines() if line.startswith("$ chainrule quiz")]
+    assert len(commands) == 2
+    for argv in commands:
+        assert run(*argv)[1].rstrip() in page
 
 
 @pytest.mark.parametrize("argv", [

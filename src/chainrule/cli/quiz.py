@@ -19,7 +19,7 @@ GRADE_FORMATS: dict[str, Callable[[Any], str]] = {"text": grades_text, "json": g
 EPILOG = """examples:
   chainrule quiz --seed 7 --level 2 --count 5
   chainrule quiz --seed 7 --level 2 --count 5 --solutions --format latex > solutions.tex
-  chainrule quiz --seed 7 --level 1 --count 1 p=6 dL/dp=3/4
+  chainrule quiz --seed 7 --level 1 --count 1 s=1 dL/dz=4 dL/dx=16/2
   chainrule quiz --seed 7 --level 1 --count 5 --answers answers.json
 
 levels: 1 scalar formulas; 2 relu, sigmoid, tanh, and a value used twice; 3 one layer with matrices; 4 two
