@@ -22,8 +22,8 @@ from report import Row, arguments, machine, publish
 SIZES = (8, 1000)
 STEPS = 25  # of four operations each
 OPERATIONS = 4 * STEPS + 1
-ROUNDS = 5
-SWEEPS = {8: 600, 1000: 300}
+ROUNDS = 9
+SWEEPS = {8: 300, 1000: 150}
 PEERS = ("chainrule", "torch", "autograd", "mygrad")
 
 
