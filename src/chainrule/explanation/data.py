@@ -19,8 +19,13 @@ ELEMENT_SCHEMA = "chainrule.element/1"
 PATHS_SCHEMA = "chainrule.paths/1"
 
 
+def dumped(data: dict[str, Any]) -> str:
+    """Data as all our documents are written: people's own characters, a line for each entry, and no number JSON does not know."""
+    return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
+
+
 def as_json(e: Facts) -> str:
-    return json.dumps(as_data(e), ensure_ascii=False, indent=1, allow_nan=False)
+    return dumped(as_data(e))
 
 
 def as_data(e: Facts) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def as_data(e: Facts) -> dict[str, Any]:
 
 
 def element_json(s: Reconciled) -> str:
-    return json.dumps(element_data(s), ensure_ascii=False, indent=1, allow_nan=False)
+    return dumped(element_data(s))
 
 
 def element_data(s: Reconciled) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def element_data(s: Reconciled) -> dict[str, Any]:
 
 
 def paths_json(p: Paths) -> str:
-    return json.dumps(paths_data(p), ensure_ascii=False, indent=1, allow_nan=False)
+    return dumped(paths_data(p))
 
 
 def paths_data(p: Paths) -> dict[str, Any]:

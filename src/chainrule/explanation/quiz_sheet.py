@@ -1,13 +1,12 @@
 """A sheet is a quiz as it is handed out: on a terminal, as JSON, or in LaTeX for printing; with or without the solutions."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .data import as_data
+from .data import as_data, dumped
 from .formula import number
 from .latex import derivation
 from .quiz import CONTRIBUTION, FORWARD, GRADIENT, LOCAL, Blank, Exercise, Sheet, stated
@@ -104,7 +103,7 @@ def grades_json(grades: Grades) -> str:
 
 
 def as_text(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return dumped(data) + "\n"
 
 
 # ---------------------------------------------------------------------------------------- LaTeX
