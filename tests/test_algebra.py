@@ -6,9 +6,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.core.interpreter import NUMPY, under
-from chainrule.explanation.algebra import ALGEBRAS, Wiring
-from chainrule.explanation.links import links_of, size_of
-from chainrule.explanation.trace import rule_of
+from chainrule.explanation.paths.algebra import ALGEBRAS, Wiring
+from chainrule.explanation.paths.links import links_of, size_of
+from chainrule.explanation.record.trace import rule_of
 from chainrule.ops import ALL
 
 close = np.testing.assert_allclose

@@ -8,7 +8,7 @@ import chainrule as cr
 from chainrule.cli.check import WRONG
 from chainrule.cli.main import BAD_INPUT, GOOD, main
 from chainrule.errors import ArgumentError, NonScalarError
-from chainrule.explanation.slips import SLIPS
+from chainrule.explanation.practice.slips import SLIPS
 
 FITTING = 3  # slips at most that may fit one answer equally
 

@@ -8,7 +8,7 @@ import pytest
 import chainrule as cr
 import laws
 from chainrule.cli.main import main
-from chainrule.explanation.data import ELEMENT_SCHEMA
+from chainrule.explanation.faces.data import ELEMENT_SCHEMA
 from chainrule.ops import ALL
 
 close = np.testing.assert_allclose

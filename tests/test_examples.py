@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from chainrule.cli.main import main
-from chainrule.explanation.examples import EXAMPLES
+from chainrule.explanation.language.examples import EXAMPLES
 
 close = np.testing.assert_allclose
 

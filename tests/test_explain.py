@@ -10,12 +10,12 @@ import pytest
 import chainrule as cr
 import laws
 from chainrule.core.primitive import Primitive
-from chainrule.explanation.data import SCHEMA
-from chainrule.explanation.examples import EXAMPLES
-from chainrule.explanation.formulas import explain_formula
+from chainrule.explanation.faces.data import SCHEMA
+from chainrule.explanation.faces.table import fitted, table
+from chainrule.explanation.formulas.writing import text as text_of
+from chainrule.explanation.language.examples import EXAMPLES
+from chainrule.explanation.language.explain_formula import explain_formula
 from chainrule.explanation.story import Explanation
-from chainrule.explanation.table import fitted, table
-from chainrule.explanation.writing import text as text_of
 from chainrule.ops import ALL
 
 close = np.testing.assert_allclose

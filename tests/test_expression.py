@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.errors import ChainruleError, ExpressionError, InputError
-from chainrule.explanation import expression, syntax
-from chainrule.explanation.expression import READERS, Guarded, operations
-from chainrule.explanation.formulas import explain_formula
-from chainrule.explanation.given import given as given_values
+from chainrule.explanation.language import expression, syntax
+from chainrule.explanation.language.explain_formula import explain_formula
+from chainrule.explanation.language.expression import READERS, Guarded, operations
+from chainrule.explanation.language.given import given as given_values
 
 close = np.testing.assert_allclose
 

@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.main import main
-from chainrule.explanation.examples import EXAMPLES
+from chainrule.explanation.language.examples import EXAMPLES
 from test_algebra import all_paths, entropy_of, leaf, network, random_graph
 
 close = np.testing.assert_allclose

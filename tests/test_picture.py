@@ -9,11 +9,11 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.main import main
-from chainrule.explanation.examples import EXAMPLES
-from chainrule.explanation.formulas import explain_formula
-from chainrule.explanation.layout import BETWEEN, Edge, Layers, layout
-from chainrule.explanation.picture import Picture, described, picture, size_of, text_width
-from chainrule.explanation.text import array_cell
+from chainrule.explanation.faces.layout import BETWEEN, Edge, Layers, layout
+from chainrule.explanation.faces.picture import Picture, described, picture, size_of, text_width
+from chainrule.explanation.faces.text import array_cell
+from chainrule.explanation.language.examples import EXAMPLES
+from chainrule.explanation.language.explain_formula import explain_formula
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import InputError
-from chainrule.explanation.quiz import GRADIENT, HALVES, LARGEST, WHOLE, quiz
-from chainrule.explanation.quiz_grades import answers_from_json, grade, typed_answers
-from chainrule.explanation.quiz_sheet import grades_json, grades_text, sheet_json, sheet_latex, sheet_text
-from chainrule.explanation.quiz_templates import ROUNDED, TEMPLATES
+from chainrule.explanation.practice.quiz import GRADIENT, HALVES, LARGEST, WHOLE, quiz
+from chainrule.explanation.practice.quiz_grades import answers_from_json, grade, typed_answers
+from chainrule.explanation.practice.quiz_sheet import grades_json, grades_text, sheet_json, sheet_latex, sheet_text
+from chainrule.explanation.practice.quiz_templates import ROUNDED, TEMPLATES
 
 LEVELS = tuple(TEMPLATES)
 SEEDS = 200

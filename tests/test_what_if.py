@@ -4,7 +4,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.main import BAD_INPUT, GOOD, main
-from chainrule.explanation.rerun import SWITCHES
+from chainrule.explanation.comparing.rerun import SWITCHES
 
 close = np.testing.assert_allclose
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import InputError
-from chainrule.explanation.element import Element
-from chainrule.explanation.examples import EXAMPLES
-from chainrule.explanation.expression import operations
-from chainrule.explanation.formulas import explain_formula
-from chainrule.explanation.given import read
+from chainrule.explanation.element.element import Element
+from chainrule.explanation.language.examples import EXAMPLES
+from chainrule.explanation.language.explain_formula import explain_formula
+from chainrule.explanation.language.expression import operations
+from chainrule.explanation.language.given import read
 from chainrule.explanation.story import Explanation
 
 FORMATS: dict[str, Callable[[Explanation], str]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import InputError
-from chainrule.explanation.quiz import Sheet, quiz
-from chainrule.explanation.quiz_grades import answers_from_json, grade, typed_answers
-from chainrule.explanation.quiz_sheet import grades_json, grades_text, sheet_json, sheet_latex, sheet_text
+from chainrule.explanation.practice.quiz import Sheet, quiz
+from chainrule.explanation.practice.quiz_grades import answers_from_json, grade, typed_answers
+from chainrule.explanation.practice.quiz_sheet import grades_json, grades_text, sheet_json, sheet_latex, sheet_text
 
 from .explain import show
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import ArgumentError
 from chainrule.tensor import Tensor
 
-from .recorded import must_be_recorded
+from .record.recorded import must_be_recorded
 
 if TYPE_CHECKING:
-    from .derivation_check import DerivationCheck
+    from .practice.derivation_check import DerivationCheck
     from .story import Explanation
 
 
@@ -32,8 +32,8 @@ def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = Non
     must_be_recorded(loss, "explain")
     wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
     given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
-    from .opening import opened  # explanations are asked for seldom, and loading them takes a hundredth of a second
-    from .record import Record
+    from .record.opening import opened  # explanations are asked for seldom, and loading them takes a hundredth of a second
+    from .record.record import Record
     record = Record(loss, wanted, given)
     return opened(record) if open else record.explanation()
 
@@ -60,7 +60,7 @@ def check_derivation(loss: Any, gradients: Mapping[str, Any], names: Mapping[str
         raise ArgumentError(f"check_derivation: gradients are arrays by name, as in {{'dW1': dW1}}, not {gradients!r:.60}.")
     if tolerance is not None and not 0 < tolerance < 1:
         raise ArgumentError(f"check_derivation: tolerance is between 0 and 1, not {tolerance!r:.20}.")
-    from .derivation_check import Comparison
-    from .record import Record
+    from .practice.derivation_check import Comparison
+    from .record.record import Record
     given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
     return Comparison(Record(loss, None, given), gradients, names or {}, tolerance).check()

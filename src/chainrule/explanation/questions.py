@@ -10,12 +10,12 @@ from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, NonScalarError
 from chainrule.tensor import Tensor
 
-from .recorded import must_be_recorded
+from .record.recorded import must_be_recorded
 
 if TYPE_CHECKING:
-    from .births import Birth
-    from .comparison import Comparison
-    from .reasons import Why
+    from .comparing.comparison import Comparison
+    from .diagnosis.births import Birth
+    from .diagnosis.reasons import Why
 
 
 def why(loss: Any, w: Any, *, tiny: float = 1e-7) -> Why:
@@ -38,7 +38,7 @@ def why(loss: Any, w: Any, *, tiny: float = 1e-7) -> Why:
     if loss.size != 1:
         raise NonScalarError(f"why: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
                              "first, with .sum() or .mean().")
-    from .reasons import answered  # questions are asked seldom: see `explain`
+    from .diagnosis.reasons import answered  # questions are asked seldom: see `explain`
     return answered(loss, w, tiny)
 
 
@@ -69,8 +69,8 @@ def compare(loss_a: Any, loss_b: Any, *, names: Sequence[Mapping[str, Any]] = ({
     if len(names) != 2 or (tolerance is not None and not tolerance >= 0):
         raise ArgumentError(f"compare: names is a pair of mappings and tolerance a number from 0, not {len(names)} mappings and "
                             f"{tolerance!r:.20}.")
-    from .comparison import Comparing  # questions are asked seldom: see `explain`
-    from .record import Record
+    from .comparing.comparison import Comparing  # questions are asked seldom: see `explain`
+    from .record.record import Record
     a, b = (Record(loss, None, {id(t): name for name, t in given.items() if isinstance(t, Tensor)})
             for loss, given in zip((loss_a, loss_b), names))
     return Comparing(a, b, tolerance).comparison()
@@ -94,6 +94,6 @@ def birth(loss: Any) -> Birth:
     """
     if not (isinstance(loss, Tensor) and loss.owner is EAGER and not np.isfinite(loss.value).all()):
         must_be_recorded(loss, "birth")  # for what is finite, gradients are looked at, which belong to one number
-    from .births import born
-    from .trace import Trace
+    from .diagnosis.births import born
+    from .record.trace import Trace
     return born(Trace(loss))

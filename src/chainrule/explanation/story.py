@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .data import as_json
-from .element import Element, element
-from .facts import Facts
-from .latex import derivation
-from .paths import Paths, paths
-from .picture import picture
-from .text import page
-from .what_if import WhatIf, what_if
+from .comparing.what_if import WhatIf, what_if
+from .element.element import Element, element
+from .faces.data import as_json
+from .faces.latex import derivation
+from .faces.picture import picture
+from .faces.text import page
+from .paths.paths import Paths, paths
+from .record.facts import Facts
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,0 +1,1 @@
+"""Two computations side by side: two losses, or one before and after a change."""

@@ -1,0 +1,1 @@
+"""One number of a gradient, taken apart into its terms."""

@@ -1,0 +1,1 @@
+"""A face is a way to show facts: a page of text, LaTeX, JSON, a picture."""

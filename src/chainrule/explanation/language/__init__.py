@@ -1,0 +1,1 @@
+"""What a person types: formulas, values, and the worked examples made of them."""

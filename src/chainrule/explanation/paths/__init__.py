@@ -1,0 +1,1 @@
+"""The paths that carry a gradient, found by sweeps with other algebras."""

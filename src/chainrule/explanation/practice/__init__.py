@@ -1,0 +1,1 @@
+"""What a learner does: derivations to be checked, exercises to be graded."""
