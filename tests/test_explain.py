@@ -192,13 +192,14 @@ def test_what_cannot_be_explained_says_why(loss, error):
 
 # ---------------------------------------------------------------------------------------- faces
 DOCUMENTED = {
-    "explanation": {"schema", "loss", "value", "nodes", "edges", "merges", "gradients", "derivations", "checks"},
+    "explanation": {"schema", "loss", "value", "nodes", "edges", "merges", "groups", "gradients", "derivations", "checks"},
     "node": {"id", "name", "kind", "operation", "arguments", "options", "formula", "numbers", "value", "shape", "dtype",
-             "gradient", "source", "opens", "inside"},
+             "gradient", "source", "opens", "inside", "group"},
     "edge": {"id", "from", "to", "position", "upstream", "local", "rule", "numbers", "contribution"},
     "local": {"formula", "numbers", "value"},
     "merge": {"node", "edges", "total", "branches", "cancelled"},
-    "branch": {"edge", "size", "share", "angle"},
+    "branch": {"edge", "size", "share", "angle", "role"},
+    "group": {"id", "name", "kind", "parent", "call", "calls", "nodes"},
     "check": {"node", "index", "gradient", "difference", "residual", "agrees", "note"},
 }
 

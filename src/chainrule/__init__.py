@@ -65,6 +65,7 @@ from .creation import (
     arange, asarray, empty, empty_like, eye, from_dlpack, full, full_like, linspace, ones, ones_like, zeros, zeros_like,
 )
 from .dtypes import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
+from .scopes import named_scope
 from .explanation import Algebra, birth, check_derivation, compare, explain, sweep, why
 from .check import check_gradients
 from .transforms import grad, jvp, stop_gradient, value_and_grad, vjp, vmap

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ArgumentError
-from chainrule.tensor import Tensor
 
-from .record.recorded import must_be_recorded
+from .record.recorded import must_be_recorded, names_by_id
 
 if TYPE_CHECKING:
     from .practice.derivation_check import DerivationCheck
@@ -18,9 +17,9 @@ def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = Non
     """How every number in the gradients of `loss`, a tensor of one element, came to be.
 
     `wrt` is the tensor, or the list of tensors, whose gradients to explain; None means all leaves. `names` says what to call
-    tensors that have no name (`names=locals()` calls them as the program does). With `open`, composites such as sigmoid or
-    softmax are opened into their parts; otherwise each is shown as one gate. The sweep is run anew, so it does not matter
-    whether `loss.backward()` was called; `.grad` stays as it is.
+    tensors and modules (`names=locals()` calls them as the program does); parameters of a module go by their dotted names.
+    With `open`, composites such as sigmoid or softmax are opened into their parts; otherwise each is shown as one gate. The
+    sweep is run anew, so it does not matter whether `loss.backward()` was called; `.grad` stays as it is.
 
     Raises NonScalarError, NoPathError, ArgumentError.
 
@@ -31,11 +30,10 @@ def explain(loss: Any, wrt: Any = None, *, names: Mapping[str, Any] | None = Non
     """
     must_be_recorded(loss, "explain")
     wanted = None if wrt is None else list(wrt) if isinstance(wrt, list | tuple) else [wrt]
-    given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
-    from .record.opening import opened  # explanations are asked for seldom, and loading them takes a hundredth of a second
     from .record.record import Record
-    record = Record(loss, wanted, given)
-    return opened(record) if open else record.explanation()
+    from .story import explained  # explanations are asked for seldom, and loading them takes a hundredth of a second
+    e = explained(Record(loss, wanted, names_by_id(names)))
+    return e.open() if open else e
 
 
 def check_derivation(loss: Any, gradients: Mapping[str, Any], names: Mapping[str, Any] | None = None, *,
@@ -62,5 +60,4 @@ def check_derivation(loss: Any, gradients: Mapping[str, Any], names: Mapping[str
         raise ArgumentError(f"check_derivation: tolerance is between 0 and 1, not {tolerance!r:.20}.")
     from .practice.derivation_check import Comparison
     from .record.record import Record
-    given = {id(t): name for name, t in (names or {}).items() if isinstance(t, Tensor)}
-    return Comparison(Record(loss, None, given), gradients, names or {}, tolerance).check()
+    return Comparison(Record(loss, None, names_by_id(names)), gradients, names or {}, tolerance).check()

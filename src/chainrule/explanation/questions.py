@@ -10,7 +10,7 @@ from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, NonScalarError
 from chainrule.tensor import Tensor
 
-from .record.recorded import must_be_recorded
+from .record.recorded import must_be_recorded, names_by_id
 
 if TYPE_CHECKING:
     from .comparing.comparison import Comparison
@@ -71,8 +71,7 @@ def compare(loss_a: Any, loss_b: Any, *, names: Sequence[Mapping[str, Any]] = ({
                             f"{tolerance!r:.20}.")
     from .comparing.comparison import Comparing  # questions are asked seldom: see `explain`
     from .record.record import Record
-    a, b = (Record(loss, None, {id(t): name for name, t in given.items() if isinstance(t, Tensor)})
-            for loss, given in zip((loss_a, loss_b), names))
+    a, b = (Record(loss, None, names_by_id(given)) for loss, given in zip((loss_a, loss_b), names))
     return Comparing(a, b, tolerance).comparison()
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from .comparing.what_if import WhatIf, what_if
@@ -13,14 +13,37 @@ from .faces.picture import picture
 from .faces.text import page
 from .paths.paths import Paths, paths
 from .record.facts import Facts
+from .record.opening import chosen_gates, opened
+from .record.record import Record
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Explanation(Facts):
     """How every number in the gradients of a loss came to be.
 
-    Faces: `.text()`, `.svg()`, `.json()`, `.latex()`; facts: see `Facts`.
+    Faces: `.text()`, `.svg()`, `.json()`, `.latex()`; facts: see `Facts`. `record` is what the engine remembers, with all gates
+    closed, and `gates` are the names of those that are open here.
     """
+
+    record: Record
+    gates: frozenset[str] = frozenset()
+
+    def open(self, *gates: str) -> Explanation:
+        """The same loss with these gates (by the names of their results; none: all) in smaller operations.
+
+        >>> import chainrule as cr
+        >>> x = cr.tensor(0.5, requires_grad=True, name="x")
+        >>> e = cr.explain(cr.sigmoid(x) * 2.0)
+        >>> [n.operation for n in e.open("v1").nodes if n.inside == "v1"]
+        ['negative', 'exp', 'add']
+        >>> len(e.open().close().nodes) == len(e.nodes)
+        True
+        """
+        return explained(self.record, self.gates | chosen_gates(self.record, gates))
+
+    def close(self, *gates: str) -> Explanation:
+        """The same loss with these gates (none: all) as one operation each."""
+        return explained(self.record, self.gates - chosen_gates(self.record, gates))
 
     def element(self, value: Any, index: int | Sequence[int] | None = None) -> Element:
         """One number of the gradient in `value` (a tensor, or a name such as "fc1.weight") as the sum of what flows into it.
@@ -93,3 +116,9 @@ class Explanation(Facts):
     def __repr__(self) -> str:
         return (f"<explanation of {self.loss} = {self[self.loss].value}: {len(self.nodes)} values, {len(self.edges)} edges, "
                 f"gradients in {', '.join(self.gradients)}; print it>")
+
+
+def explained(record: Record, gates: frozenset[str] = frozenset()) -> Explanation:
+    """The explanation of a record, with these gates open."""
+    facts = (opened(record, gates) if gates else record).facts()
+    return Explanation(**{f.name: getattr(facts, f.name) for f in fields(Facts)}, record=record, gates=gates)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from chainrule.core.reverse import serials
 from chainrule.core.type import Array, typeof
 from chainrule.errors import ArgumentError
+from chainrule.scopes import note
 from chainrule.tensor import Tensor
 
 
@@ -46,7 +48,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward; define `def forward(self, x)` in the class.")
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return self.forward(*args, **options)
+        begin = next(serials)
+        out = self.forward(*args, **options)
+        note(begin, None, self)
+        return out
 
     # ---------------------------------------------------------------- what it is made of
     def named_children(self) -> Iterator[tuple[str, Module]]:

@@ -9,7 +9,7 @@ import numpy as np
 from ..element.terms import Reconciled
 from ..formulas.formula import Formula
 from ..formulas.writing import latex, text
-from ..record.facts import Check, Edge, Facts, Merge, Node
+from ..record.facts import Check, Edge, Facts, Group, Merge, Node
 
 if TYPE_CHECKING:
     from ..paths.paths import Paths, Step
@@ -37,6 +37,7 @@ def as_data(e: Facts) -> dict[str, Any]:
         "nodes": [node(n) for n in e.nodes],
         "edges": [edge(x) for x in e.edges],
         "merges": [merge(m) for m in e.merges],
+        "groups": [group(g) for g in e.groups],
         "gradients": {name: numbers(g) for name, g in e.gradients.items()},
         "derivations": {name: written(f) for name, f in e.derivations.items()},
         "checks": [check(c) for c in e.checks],
@@ -88,7 +89,7 @@ def node(n: Node) -> dict[str, Any]:
         "id": n.id, "name": n.name, "kind": n.kind, "operation": n.operation, "arguments": list(n.arguments),
         "options": {k: repr(v) for k, v in n.options.items()}, "formula": written(n.formula), "numbers": written(n.numbers),
         "value": numbers(n.value), "shape": list(n.shape), "dtype": n.dtype, "gradient": numbers(n.gradient), "source": n.source,
-        "opens": n.opens, "inside": n.inside}
+        "opens": n.opens, "inside": n.inside, "group": n.group}
 
 
 def edge(x: Edge) -> dict[str, Any]:
@@ -102,7 +103,12 @@ def edge(x: Edge) -> dict[str, Any]:
 def merge(m: Merge) -> dict[str, Any]:
     return {
         "node": m.node, "edges": list(m.edges), "total": numbers(m.total), "cancelled": numbers(m.cancelled), "branches": [
-            {"edge": b.edge, "size": numbers(b.size), "share": numbers(b.share), "angle": numbers(b.angle)} for b in m.branches]}
+            {"edge": b.edge, "size": numbers(b.size), "share": numbers(b.share), "angle": numbers(b.angle), "role": b.role} for b in m.branches]}
+
+
+def group(g: Group) -> dict[str, Any]:
+    return {"id": g.id, "name": g.name, "kind": g.kind, "parent": g.parent, "call": g.call, "calls": g.calls,
+            "nodes": list(g.nodes)}
 
 
 def check(c: Check) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.errors import InputError, NonScalarError
 
-from ..record.opening import opened
 from ..record.record import Record
-from ..story import Explanation
+from ..story import Explanation, explained
 from .expression import Reading
 from .given import given
 
@@ -36,4 +35,5 @@ def explain_formula(formula: str, values: Iterable[str] = (), *, wrt: Sequence[s
         raise InputError(f"--wrt: {still[0]} is made of whole numbers, which have no gradient.")
     wanted = None if wrt is None else [named[name] for name in dict.fromkeys(wrt)]
     record = Record(loss, wanted, {id(t): name for name, t in named.items()}, sources=reading.columns, symbols=symbols)
-    return opened(record) if open else record.explanation()
+    e = explained(record)
+    return e.open() if open else e

@@ -17,7 +17,7 @@ class Node:
 
     `kind` is "input" (a leaf that wants a gradient), "constant" or "operation". `gradient` is None where none flows. `source`
     is the user's line that computed the value. `opens` says that the operation is a composite with parts; `inside` is the name of
-    the composite whose part this is.
+    the composite whose part this is; `group` the id of the innermost group it was computed in.
     """
 
     id: str
@@ -36,6 +36,25 @@ class Node:
     source: str | None
     opens: bool = False
     inside: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """What one call of a module computed, or a block under `named_scope`.
+
+    `name` is dotted, as in "encoder.fc1"; `kind` the class of the module, or "scope"; `parent` the id of the group around it. It
+    is call number `call` of `calls` to the same module. `nodes` are the ids of the values in it and in no group
+    further inside.
+    """
+
+    id: str
+    name: str
+    kind: str
+    parent: str | None
+    call: int
+    calls: int
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,13 +90,15 @@ class Branch:
     """One contribution to a merge beside the others.
 
     `size` is its norm, `share` its signed part of the gradient, (contribution · gradient) / (gradient · gradient): the shares sum
-    to 1. `angle` is the angle in degrees between it and the sum of the others, None where one of them is 0.
+    to 1. `angle` is the angle in degrees between it and the sum of the others, None where one of them is 0. `role` says which
+    part of a residual connection x + F(x) it is: "skip", "block", or None.
     """
 
     edge: str
     size: float
     share: float
     angle: float | None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +136,8 @@ class Facts:
     """How every number in the gradients of a loss came to be, and nothing else; all faces are drawn from this.
 
     `nodes` come in the order in which they were computed, `edges` in the order of the sweep. `gradients` and `derivations` (the
-    gradient as a formula) are by name. Where gates were opened, `originals` are the program's own tensors, each after
-    the name of its node.
+    gradient as a formula) are by name. `groups` are calls of modules, the outer ones first. Where gates were opened,
+    `originals` are the program's own tensors, each after the name of its node.
     """
 
     loss: str
@@ -127,6 +148,7 @@ class Facts:
     derivations: dict[str, Formula]
     replay: Replay
     leaves: dict[str, Any]
+    groups: tuple[Group, ...] = ()
     originals: tuple[tuple[str, Any], ...] = ()
 
     def __getitem__(self, name: str) -> Node:

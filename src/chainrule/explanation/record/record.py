@@ -16,9 +16,9 @@ from chainrule.tensor import Tensor
 
 from ..formulas.formula import Call, Formula, Name, filled, number, rebuilt, staged
 from ..formulas.writing import tex_name
-from ..story import Explanation
 from .derivations import Derivations
-from .facts import Edge, Local, Merge, Node
+from .facts import Edge, Facts, Local, Merge, Node
+from .grouping import Grouping, grouping
 from .merging import merged
 from .replay import Replay
 from .values import plain, shape_of, used_values, value_of
@@ -29,25 +29,30 @@ MOST_ARGUMENTS = 20  # of an operation whose rules are written as formulas
 class Record:
     """A recorded loss with its sweep, on the way to becoming facts.
 
-    `given` are names by id of the tensor, `sources` source lines, `inside` the composite a value is a part of, and `symbols`
-    what the gradients of named values are called, where that is not dL/d(name). `originals` are tensors that values of this
-    record stand for, each with the value.
+    `given` are names by id of the tensor or module, `kept` names that nobody gave, `sources` source lines, `inside` the composite
+    a value is a part of, and `symbols` what the gradients of named values are called, where that is not dL/d(name). `originals`
+    are tensors that values of this record stand for, each with the value. `swept` are the gradients of all values, where they are
+    known already.
     """
 
-    def __init__(self, loss: Tensor, wanted: Sequence[Tensor] | None, given: dict[int, str], *,
+    def __init__(self, loss: Tensor, wanted: Sequence[Tensor] | None, given: Mapping[int, str], *,
                  sources: Mapping[int, str | None] | None = None, inside: Mapping[int, str] | None = None,
-                 symbols: Mapping[str, str] | None = None, originals: Sequence[tuple[Recorded, Any]] = ()) -> None:
+                 symbols: Mapping[str, str] | None = None, kept: Mapping[int, str] | None = None,
+                 groups: Grouping | None = None, originals: Sequence[tuple[Recorded, Any]] = (),
+                 swept: Mapping[Recorded, Any] | None = None) -> None:
         self.loss, self.wanted, self.given, self.originals = loss, wanted, given, originals
-        self.sources, self.inside, self.symbols = sources or {}, inside or {}, symbols or {}
+        self.sources, self.inside, self.symbols, self.kept = sources or {}, inside or {}, symbols or {}, kept or {}
         self.order = EAGER.history(loss)[::-1]
         self.used = used_values(self.order)
-        self.swept = EAGER.sweep(loss, np.ones(loss.shape, loss.dtype))
+        self.swept = swept or EAGER.sweep(loss, np.ones(loss.shape, loss.dtype))
         for t in wanted or ():
             if t not in self.swept:  # a rule on the way says that nothing flows
                 raise no_path(loss, t)
         self.leaves: list[Any] = [x for x in self.order if x.prim is None and x in self.swept] if wanted is None else list(wanted)
         self.active = self.reached()
         self.rules: dict[Any, Formula | None] = {}
+        self.constants = self.found_constants()
+        self.grouping = grouping(self.order, self.constants, given) if groups is None else groups
         self.name_everything()
 
     def value(self, x: Any) -> Any:
@@ -79,21 +84,26 @@ class Record:
                             yield x, i, d
 
     # ---------------------------------------------------------------- names
-    def name_everything(self) -> None:
-        """A name for each value: the given one, its own, or the next number; constants without a name stay numbers or arrays."""
+    def found_constants(self) -> list[Any]:
+        """The constant arguments that are values of their own."""
         constants: dict[int, Any] = {}
         for x in self.order:
             for a, v in zip(x.args, x.values):
                 if not (isinstance(a, Recorded) and a.owner is EAGER) and shown_as_node(a, v, self.given):
                     constants.setdefault(id(a), a)
-        self.constants = list(constants.values())
+        return list(constants.values())
+
+    def name_everything(self) -> None:
+        """A name for each value: the given one, its dotted one, its own, or the next number."""
         self.named: dict[int, str] = {}
         taken: set[str] = set()
         for x in [*self.order, *self.constants]:
-            name = self.given.get(id(x)) or getattr(x, "name", None)
+            name = self.given.get(id(x)) or self.grouping.names.get(id(x)) or getattr(x, "name", None)
             if name:
                 self.named[id(x)] = unique(name, taken)
         self.chosen = set(self.named)
+        for key, name in self.kept.items():
+            self.named[key] = unique(name, taken)
         if id(self.loss) not in self.named:
             self.named[id(self.loss)] = unique("L", taken)
         for stem, values in (("v", self.order), ("c", self.constants)):
@@ -162,20 +172,22 @@ class Record:
         return Local(formula, filled(formula, self.numbers), value)
 
     # ---------------------------------------------------------------- facts
-    def explanation(self) -> Explanation:
+    def facts(self) -> Facts:
+        """Everything that is true of the gradients, written down."""
         self.numbers: dict[str, Formula] = {self.named[id(x)]: number(self.value(x)) for x in self.values}
-        nodes = {id(x): self.node(x) for x in self.values}
+        nodes = [self.node(x) for x in self.values]
         for x in self.values:
             gradient = self.swept.get(x) if isinstance(x, Recorded) else None
             if gradient is not None:
                 self.numbers[self.gradient_name(x).name] = number(plain(gradient, x))
         edges = tuple(self.edge(k, *flow) for k, flow in enumerate(self.flows()))
         leaves = {self.named[id(x)]: x for x in self.leaves}
-        return Explanation(
-            loss=self.named[id(self.loss)], nodes=tuple(nodes.values()), edges=edges, merges=tuple(self.merges(edges)),
+        return Facts(
+            loss=self.named[id(self.loss)], nodes=tuple(nodes), edges=edges,
+            merges=tuple(self.merges(edges, {n.id: n for n in nodes})),
             gradients={name: plain(self.swept[x], x) for name, x in leaves.items()},
             derivations=Derivations(self, edges).of(leaves), replay=self.replay(),
-            leaves={name: x for name, x in leaves.items() if x.prim is None},
+            leaves={name: x for name, x in leaves.items() if x.prim is None}, groups=self.grouping.filled(self.ids),
             originals=tuple((self.named[id(x)], t) for t, x in self.originals))
 
     def replay(self) -> Replay:
@@ -195,7 +207,7 @@ class Record:
             dtype=str(value[0].dtype if isinstance(value, tuple) else np.asarray(value).dtype),
             gradient=None if gradient is None else plain(gradient, x), gradient_name=self.gradient_name(x),
             source=self.sources.get(id(x), getattr(x, "line", None)), opens=bool(prim and prim.body),
-            inside=self.inside.get(id(x)))
+            inside=self.inside.get(id(x)), group=self.grouping.of.get(id(x)))
 
     def edge(self, k: int, x: Any, i: int, d: Any) -> Edge:
         a = x.args[i]
@@ -205,14 +217,14 @@ class Record:
             id=f"e{k}", result=self.ids[id(x)], argument=self.ids[id(a)], position=i, upstream=plain(self.swept[x], x),
             local=self.local(x, i, rule), rule=formula, numbers=filled(formula, self.numbers), contribution=plain(d, a))
 
-    def merges(self, edges: Iterable[Edge]) -> Iterable[Merge]:
+    def merges(self, edges: Iterable[Edge], nodes: Mapping[str, Node]) -> Iterable[Merge]:
         arriving: dict[str, list[Edge]] = {}
         for e in edges:
             arriving.setdefault(e.argument, []).append(e)
         for x in reversed(self.values):
             into = arriving.get(self.ids[id(x)], [])
             if len(into) > 1 and not isinstance(value_of(x), tuple):
-                yield merged(self.ids[id(x)], into, plain(self.swept[x], x))
+                yield merged(self.ids[id(x)], into, plain(self.swept[x], x), nodes)
 
 
 def shown_as_node(a: Any, v: Any, given: Mapping[int, str]) -> bool:

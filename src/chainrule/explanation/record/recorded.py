@@ -1,6 +1,7 @@
 """A recorded loss is one number, computed from tensors that require gradients."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule.eager import EAGER
@@ -18,3 +19,8 @@ def must_be_recorded(loss: Any, where: str) -> None:
     if loss.size != 1:
         raise NonScalarError(f"{where}: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
                              "first, with .sum() or .mean().")
+
+
+def names_by_id(names: Mapping[str, Any] | None) -> dict[int, str]:
+    """What tensors and modules are to be called; other things among the names, such as those of `locals()`, are passed over."""
+    return {id(x): name for name, x in (names or {}).items() if isinstance(x, Tensor) or hasattr(type(x), "named_modules")}
