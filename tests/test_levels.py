@@ -138,7 +138,7 @@ def test_a_gate_opens_into_its_parts_and_closes_again(net):
     e = cr.explain(network_loss(net))
     gate = next(n.name for n in e.nodes if n.operation == "gelu")
     opened = e.open(gate)
-    assert {n.inside for n in opened.nodes} == {None, gate} and opened.gates == {gate}
+    assert {n.inside for n in opened.nodes} == {None, gate} and opened.opened == {gate}
     assert [n.name for n in opened.nodes if n.inside is None] == [n.name for n in e.nodes]
     assert [n.name for n in opened.close(gate).nodes] == [n.name for n in e.nodes]
     assert {n.group for n in opened.nodes if n.inside} == {e[gate].group}

@@ -11,6 +11,7 @@ from .faces.data import as_json
 from .faces.latex import derivation
 from .faces.picture import picture
 from .faces.text import page
+from .gates.gates import gates
 from .paths.paths import Paths, paths
 from .record.facts import Facts
 from .record.opening import chosen_gates, opened
@@ -22,11 +23,11 @@ class Explanation(Facts):
     """How every number in the gradients of a loss came to be.
 
     Faces: `.text()`, `.svg()`, `.json()`, `.latex()`; facts: see `Facts`. `record` is what the engine remembers, with all gates
-    closed, and `gates` are the names of those that are open here.
+    closed, and `opened` are the names of those that are open here.
     """
 
     record: Record
-    gates: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
 
     def open(self, *gates: str) -> Explanation:
         """The same loss with these gates (by the names of their results; none: all) in smaller operations.
@@ -39,11 +40,24 @@ class Explanation(Facts):
         >>> len(e.open().close().nodes) == len(e.nodes)
         True
         """
-        return explained(self.record, self.gates | chosen_gates(self.record, gates))
+        return explained(self.record, self.opened | chosen_gates(self.record, gates))
 
     def close(self, *gates: str) -> Explanation:
         """The same loss with these gates (none: all) as one operation each."""
-        return explained(self.record, self.gates - chosen_gates(self.record, gates))
+        return explained(self.record, self.opened - chosen_gates(self.record, gates))
+
+    def gates(self, *, most: int = 2_000) -> Explanation:
+        """The same loss in gates on single numbers: add, multiply, max and copy, and functions such as exp.
+
+        Every value is one number: elements are called `W[0,1]`. Raises ArgumentError where more than `most` gates are needed, or
+        for operations that have no such parts, such as sort or svd.
+
+        >>> import chainrule as cr
+        >>> x = cr.tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> [n.operation for n in cr.explain((x * x).sum()).gates().nodes if n.operation]
+        ['copy', 'copy', 'multiply', 'multiply', 'add']
+        """
+        return explained(gates(self.record, most=most))
 
     def element(self, value: Any, index: int | Sequence[int] | None = None) -> Element:
         """One number of the gradient in `value` (a tensor, or a name such as "fc1.weight") as the sum of what flows into it.
@@ -121,4 +135,4 @@ class Explanation(Facts):
 def explained(record: Record, gates: frozenset[str] = frozenset()) -> Explanation:
     """The explanation of a record, with these gates open."""
     facts = (opened(record, gates) if gates else record).facts()
-    return Explanation(**{f.name: getattr(facts, f.name) for f in fields(Facts)}, record=record, gates=gates)
+    return Explanation(**{f.name: getattr(facts, f.name) for f in fields(Facts)}, record=record, opened=gates)

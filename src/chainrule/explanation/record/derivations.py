@@ -1,6 +1,7 @@
 """A derivation is the gradient of one value as one formula, composed from the rules along the edges."""
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class Derivations:
         """Values nobody named, as their formulas, where these are short."""
         found: dict[str, Formula] = {}
         for x in self.record.order:
-            formula = self.record.node(x).formula
+            formula = self.record.formula(x)
             if id(x) in self.record.chosen or formula is None or x is self.record.loss:
                 continue
             whole = rebuilt(formula.put(found))
@@ -65,7 +66,8 @@ class Derivations:
         return whole if whole.size <= most else last if last.size <= most else self.record.gradient_name(x)
 
     def sum_of(self, edges: Sequence[Edge], upstream: Callable[[Edge], Formula]) -> Formula:
-        terms = [rebuilt(e.rule.put({**self.inlined, self.arrival(e).name: upstream(e)})) for e in edges if e.rule is not None]
+        terms = [rebuilt(e.rule.put(ChainMap({self.arrival(e).name: upstream(e)}, self.inlined)))
+                 for e in edges if e.rule is not None]
         return reduce(lambda total, term: simplified(Call(term.shape, add, (total, term), {})), terms)
 
     def arrival(self, e: Edge) -> Name:

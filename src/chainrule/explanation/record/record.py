@@ -51,6 +51,8 @@ class Record:
         self.leaves: list[Any] = [x for x in self.order if x.prim is None and x in self.swept] if wanted is None else list(wanted)
         self.active = self.reached()
         self.rules: dict[Any, Formula | None] = {}
+        self.gradient_names: dict[int, Name] = {}
+        self.formulas: dict[int, Call] = {}
         self.constants = self.found_constants()
         self.grouping = grouping(self.order, self.constants, given) if groups is None else groups
         self.name_everything()
@@ -120,11 +122,21 @@ class Record:
 
     def gradient_name(self, x: Any) -> Name:
         """What the gradient of the loss in a value is called."""
-        name, loss = self.named[id(x)], self.named[id(self.loss)]
-        shape = shape_of(value_of(x))
-        if name in self.symbols:
-            return Name(shape, self.symbols[name], tex_name(self.symbols[name]))
-        return Name(shape, f"d{loss}/d{name}", rf"\frac{{\partial {tex_name(loss)}}}{{\partial {tex_name(name)}}}")
+        if id(x) not in self.gradient_names:
+            name, loss = self.named[id(x)], self.named[id(self.loss)]
+            symbol = self.symbols.get(name)
+            bar = tex_name(symbol) if symbol else rf"\frac{{\partial {tex_name(loss)}}}{{\partial {tex_name(name)}}}"
+            self.gradient_names[id(x)] = Name(shape_of(value_of(x)), symbol or f"d{loss}/d{name}", bar)
+        return self.gradient_names[id(x)]
+
+    def formula(self, x: Any) -> Call | None:
+        """How a value was made, in the names of its arguments; None for one that was given."""
+        if not (isinstance(x, Recorded) and x.owner is EAGER and x.prim):
+            return None
+        if id(x) not in self.formulas:
+            args = tuple(self.argument(a, v) for a, v in zip(x.args, x.values))
+            self.formulas[id(x)] = Call(shape_of(self.value(x)), x.prim, args, x.params)
+        return self.formulas[id(x)]
 
     def argument(self, a: Any, v: Any) -> Formula | None:
         """An argument as a formula: its name, or the number it is."""
@@ -197,13 +209,13 @@ class Record:
         value = self.value(x)
         recorded = isinstance(x, Recorded) and x.owner is EAGER
         prim: Primitive | None = x.prim if recorded else None
-        formula = prim and Call(shape_of(value), prim, tuple(self.argument(a, v) for a, v in zip(x.args, x.values)), x.params)
+        formula = self.formula(x)
         gradient = self.swept.get(x) if recorded and x in self.active else None
         return Node(
             id=self.ids[id(x)], name=self.named[id(x)], kind="operation" if prim else "input" if recorded else "constant",
             operation=prim.name if prim else None, options=dict(x.params) if prim else {},
             arguments=tuple(self.ids[id(a)] for a in x.args if id(a) in self.ids) if prim else (),
-            formula=formula or None, numbers=filled(formula or None, self.numbers), value=value, shape=shape_of(value),
+            formula=formula, numbers=filled(formula, self.numbers), value=value, shape=shape_of(value),
             dtype=str(value[0].dtype if isinstance(value, tuple) else np.asarray(value).dtype),
             gradient=None if gradient is None else plain(gradient, x), gradient_name=self.gradient_name(x),
             source=self.sources.get(id(x), getattr(x, "line", None)), opens=bool(prim and prim.body),
