@@ -295,7 +295,10 @@ def test_numbers_that_are_only_wrong_get_no_name():
     ({"dW1": [[1.0, 2.0], [3.0]]}, "dW1 is not an array"),
     ({"dW1": None}, "not made of real numbers"),
     ({"dW1": "delta1 @ "}, "dW1 = .*not a formula"),
-    ({"dW1": "delta2 @ q"}, "q has no value"),
+    ({"dW1": "delta2 @ q"}, r"q has no value.*names={'q': q}"),
+    ({"dW1": "delta2 @ q.T"}, r"q has no value.*names={'q': q}"),
+    ({"dW1": "softmaxx(z2)"}, "softmaxx is no operation"),
+    ({"dW1": "np.ones(2)"}, "attributes"),
     ({"dW1": "W1.data"}, "attributes"),
     ({"dW2": "a1 @ delta2"}, "inner sizes differ"),
     ({"dW2": "dW1 * 2", "dW1": "x"}, "later"),
@@ -307,6 +310,16 @@ def test_what_cannot_be_checked_is_said_in_one_message(given, says):
     with pytest.raises(ArgumentError, match=says) as error:
         cr.check_derivation(loss, given, {**names, "L": loss, "y": names["y"]})
     assert "\n" not in str(error.value)
+
+
+def test_a_formula_may_name_its_own_parts():
+    loss, names, right = two_layer()
+    assert cr.check_derivation(loss, {**right, "dW2": "row = a1.T; delta2 @ row"}, names).ok
+
+
+def test_a_step_that_was_not_given_is_named():
+    with pytest.raises(ArgumentError, match="no step is called 'dW9'; there are delta2, db2"):
+        check(two_layer)["dW9"]
 
 
 def test_a_loss_is_one_number():

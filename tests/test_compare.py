@@ -251,5 +251,9 @@ def test_what_cannot_be_compared_is_refused():
                        (cr.tensor(1.0), cr.errors.NoPathError)):
         with pytest.raises(kind, match=r"^compare: "):
             cr.compare(cr.sum(x), loss)
-    with pytest.raises(cr.errors.ArgumentError, match="tolerance"):
-        cr.compare(cr.sum(x), cr.sum(x), tolerance=-1.0)
+    for tolerance in (-1.0, float("nan"), "1e-3"):
+        with pytest.raises(cr.errors.ArgumentError, match="tolerance is a number from 0 on"):
+            cr.compare(cr.sum(x), cr.sum(x), tolerance=tolerance)
+    for names in (None, {"x": x}, ({"x": x},), (x, x), 3):
+        with pytest.raises(cr.errors.ArgumentError, match="names is a pair of mappings"):
+            cr.compare(cr.sum(x), cr.sum(x), names=names)

@@ -323,6 +323,21 @@ def test_what_cannot_be_asked_is_said_in_one_message():
         cr.explain(loss, b).element(w, (0, 0))
 
 
+def test_an_index_may_come_from_numpy():
+    e = cr.explain(one_layer()[0])
+    for index in (np.array([0, 1]), np.argwhere(np.ones((3, 4)))[1], np.unravel_index(1, (3, 4)), [np.int64(0), 1]):
+        assert e.element("w", index).index == (0, 1)
+    for index in (np.array([0.0, 1.0]), np.zeros((1, 2), int), "01", slice(0, 1)):
+        with pytest.raises(cr.errors.ArgumentError, match="an index is a tuple of whole numbers"):
+            e.element("w", index)
+
+
+def test_a_value_without_elements_has_no_element():
+    empty = cr.tensor(np.zeros((0, 3)), requires_grad=True, name="empty")
+    with pytest.raises(cr.errors.BoundsError, match=r"empty has shape \(0, 3\), and so no element at all"):
+        cr.explain(cr.sum(empty)).element(empty, (0, 0))
+
+
 def command(capsys, *words):
     code = main(["explain", "z = W @ x + b; sum(z**2)", "W=[[2,-3],[1,0]]", "x=[-1,-2]", "b=[-3,1]", *words])
     return code, *capsys.readouterr()

@@ -116,9 +116,21 @@ def test_what_has_no_paths_says_why():
     x, c = leaf(2.0, "x"), cr.tensor(np.ones(3), name="c")
     e = cr.explain(cr.sum(x * c))
     for call, says in ((lambda: e.paths("y"), "'y' takes no part"), (lambda: e.paths(c), "c is constant"),
-                       (lambda: e.paths(x, by="layer"), "by is"), (lambda: e.paths(x, top=0), "top is")):
+                       (lambda: e.paths(x, by="layer"), "by is"), (lambda: e.paths(x, top=0), "top is"),
+                       (lambda: e.paths(x, top=True), "top is"), (lambda: e.paths(x, top=2.0), "top is")):
         with pytest.raises(cr.errors.ArgumentError, match=f"paths: .*{says}|paths: {says}"):
             call()
+
+
+def test_more_paths_than_there_are_cost_nothing_and_too_many_are_refused():
+    x = leaf(np.ones(4), "x")
+    assert len(cr.explain(cr.sum(x * x)).paths(x, top=10**12)) == 8
+    h = x
+    for _ in range(20):
+        h = h + cr.tanh(cr.matmul(np.full((4, 4), 0.1), h))
+    e = cr.explain(cr.sum(h))
+    with pytest.raises(cr.errors.ArgumentError, match=r"too much memory\. Ask for \d+ at most"):
+        e.paths(x, top=10**9)
 
 
 @pytest.mark.parametrize("by", ["element", "operation"])

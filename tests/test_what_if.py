@@ -218,6 +218,9 @@ def test_bad_changes_are_refused_in_one_sentence():
         ((t["W1"], (1,), 1.0), cr.errors.BoundsError, "one index for each axis"),
         ((t["W1"], (1, 1), [1.0, 2.0]), cr.errors.ShapeError, "one element of W1 has shape"),
         ((t["W1"], "three"), cr.errors.ArgumentError, "is no number"),
+        ((t["W1"], [[1.0, 2.0], [3.0]]), cr.errors.ArgumentError, "its rows are not of one length"),
+        (({(t["b1"], 0, 1): 1.0},), cr.errors.ArgumentError, r"is no pair \(value, index\)"),
+        (({(t["b1"],): 1.0},), cr.errors.ArgumentError, r"is no pair \(value, index\)"),
         (({},), cr.errors.ArgumentError, "nothing is changed"),
         (("W1",), cr.errors.ArgumentError, r"write what_if\(w, value\)"),
     ]
@@ -225,6 +228,21 @@ def test_bad_changes_are_refused_in_one_sentence():
         with pytest.raises(kind, match=says) as error:
             e.what_if(*asked)
         assert "\n" not in str(error.value)
+
+
+def test_of_several_outputs_one_has_to_be_taken():
+    u, s, _ = cr.svd(leaf(np.eye(2) + 0.1, "m"))
+    e = cr.explain(cr.sum(s) + u[0, 0])
+    with pytest.raises(cr.errors.ArgumentError, match=r"v1 is several outputs together\. Take one of them: v2, v3\."):
+        e.what_if("v1", 1.0)
+
+
+def test_a_change_that_changes_nothing_is_said_so():
+    told = neuron().what_if("w", 3.0)
+    assert "w is what it was, 3\n" in told.text()
+    assert "(unmoved: the gradient in w, x, b)" in told.text()
+    empty = leaf(np.zeros((0, 2)), "empty")
+    assert "empty is what it was, []" in cr.explain(cr.sum(empty) + leaf(1.0, "w")).what_if(empty, np.zeros((0, 2))).text()
 
 
 def test_the_command_line_asks_what_if(capsys):

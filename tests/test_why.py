@@ -256,6 +256,22 @@ def test_what_is_not_a_loss_is_refused():
         cr.why(w * 2.0, w)
     with pytest.raises(cr.errors.ArgumentError, match="both tensors"):
         cr.why(cr.sum(w), 3.0)
+    for tiny in (-1.0, float("nan"), "1e-7", None):
+        with pytest.raises(cr.errors.ArgumentError, match="tiny is a number from 0 on"):
+            cr.why(cr.sum(w), w, tiny=tiny)
+
+
+def test_a_gradient_that_is_not_finite_is_a_question_for_birth():
+    w = leaf([0.0, 4.0])
+    assert cr.why(cr.sum(cr.sqrt(w)), w).kind == "not finite"
+    assert "holds inf. cr.birth(loss) tells where that came from." in cr.why(cr.sum(cr.sqrt(w)), w).headline()
+    n = leaf([np.nan, 1.0])
+    assert "holds nan." in cr.why(cr.sum(n * n), n).headline()
+
+
+def test_a_value_without_elements_has_a_gradient_without_elements():
+    w = leaf(np.zeros((0, 3)))
+    assert "has no elements, as the value has none." in cr.why(cr.sum(w), w).headline()
 
 
 @pytest.mark.parametrize("prim", [p for p in cr.ops.ALL if p.flows and p.samples], ids=str)

@@ -56,7 +56,7 @@ def check_derivation(loss: Any, gradients: Mapping[str, Any], names: Mapping[str
     must_be_recorded(loss, "check_derivation")
     if not isinstance(gradients, Mapping) or not gradients or not all(isinstance(name, str) for name in gradients):
         raise ArgumentError(f"check_derivation: gradients are arrays by name, as in {{'dW1': dW1}}, not {gradients!r:.60}.")
-    if tolerance is not None and not 0 < tolerance < 1:
+    if tolerance is not None and not (isinstance(tolerance, int | float) and 0 < tolerance < 1):
         raise ArgumentError(f"check_derivation: tolerance is between 0 and 1, not {tolerance!r:.20}.")
     from .practice.derivation_check import Comparison
     from .record.record import Record

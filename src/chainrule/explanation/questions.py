@@ -14,7 +14,7 @@ from .record.recorded import must_be_recorded, names_by_id
 
 if TYPE_CHECKING:
     from .comparing.comparison import Comparison
-    from .diagnosis.births import Birth
+    from .diagnosis.birth import Birth
     from .diagnosis.reasons import Why
 
 
@@ -35,11 +35,17 @@ def why(loss: Any, w: Any, *, tiny: float = 1e-7) -> Why:
     for x in (loss, w):
         if not isinstance(x, Tensor):
             raise ArgumentError(f"why: it takes a loss and a value, both tensors, not {x!r:.60}.")
+    if not is_tolerance(tiny):
+        raise ArgumentError(f"why: tiny is a number from 0 on, not {tiny!r:.20}.")
     if loss.size != 1:
         raise NonScalarError(f"why: {loss.label} has {loss.size} elements, and a gradient belongs to one number. Reduce it "
                              "first, with .sum() or .mean().")
     from .diagnosis.reasons import answered  # questions are asked seldom: see `explain`
     return answered(loss, w, tiny)
+
+
+def is_tolerance(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and bool(x >= 0)
 
 
 def compare(loss_a: Any, loss_b: Any, *, names: Sequence[Mapping[str, Any]] = ({}, {}),
@@ -66,9 +72,10 @@ def compare(loss_a: Any, loss_b: Any, *, names: Sequence[Mapping[str, Any]] = ({
     """
     for loss in (loss_a, loss_b):
         must_be_recorded(loss, "compare")
-    if len(names) != 2 or (tolerance is not None and not tolerance >= 0):
-        raise ArgumentError(f"compare: names is a pair of mappings and tolerance a number from 0, not {len(names)} mappings and "
-                            f"{tolerance!r:.20}.")
+    if not (isinstance(names, Sequence) and len(names) == 2 and all(isinstance(given, Mapping) for given in names)):
+        raise ArgumentError(f"compare: names is a pair of mappings, as in ({{'w': w_a}}, {{'w': w_b}}), not {names!r:.60}.")
+    if tolerance is not None and not is_tolerance(tolerance):
+        raise ArgumentError(f"compare: tolerance is a number from 0 on, not {tolerance!r:.20}.")
     from .comparing.comparison import Comparing  # questions are asked seldom: see `explain`
     from .record.record import Record
     a, b = (Record(loss, None, names_by_id(given)) for loss, given in zip((loss_a, loss_b), names))

@@ -11,9 +11,12 @@ from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.reverse import Recorded
 from chainrule.core.type import is_float
 
+from ..faces.answer import Answer
+from ..faces.answers_data import comparison_json
 from ..record.record import Record
 from ..record.values import plain, shape_of
 from .alignment import Items, Pair, aligned
+from .comparison_html import drawn
 from .side_by_side import page
 
 PRECISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
@@ -87,7 +90,7 @@ class EdgePair:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Answer):
     """Two recorded losses side by side.
 
     `first_value` is the first pair in the order of the computation whose values differ, `first_edge` the first edge in the order
@@ -110,8 +113,13 @@ class Comparison:
         """What differs first, what only one has, and all that differs, for a terminal `width` columns wide."""
         return page(self, width)
 
-    def __str__(self) -> str:
-        return self.text()
+    def json(self) -> str:
+        """All facts as JSON; docs/explain.md says what each entry means."""
+        return comparison_json(self)
+
+    def html(self) -> str:
+        """The same as the text, for a notebook or a page; in the titles of the numbers are all their digits."""
+        return drawn(self)
 
     def __repr__(self) -> str:
         return f"<comparison: {'the same' if self.same else 'they differ'}, {len(self.rows)} values paired; print it>"

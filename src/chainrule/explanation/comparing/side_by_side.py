@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..faces.lines import short_line
 from ..faces.table import table
 from ..faces.text import shortened
 from ..formulas.writing import plain_number, plain_shape
@@ -63,7 +63,7 @@ def both(a: str | None, b: str | None) -> str:
 
 
 def place(x: Lone) -> str:
-    return Path(x.source).name if x.source else "given"
+    return short_line(x.source) if x.source else "given"
 
 
 def where(row: Row) -> str:
@@ -96,13 +96,18 @@ def alone(title: str, values: tuple[Lone, ...], width: int) -> list[str]:
 
 
 def differing(c: Comparison, width: int) -> list[list[str]]:
-    """The table of all pairs with a difference, in the order of the computation."""
-    rows = [r for r in c.rows if r.value_differs or (r.gradient is not None and r.gradient.differs) or r.why]
+    """The table of all pairs with a difference."""
+    rows = differing_rows(c)
     if not rows:
         return []
     cells, note = shortened([[both(r.a.name, r.b.name), both(r.a.operation, r.b.operation), apart(r.value), apart(r.gradient)]
                              for r in rows], MOST_ROWS, "rows")
     return [["All that differs", *table(["A / B", "operation", "value apart by", "gradient apart by"], cells, width), *note]]
+
+
+def differing_rows(c: Comparison) -> list[Row]:
+    """The pairs with a difference, in the order of the computation."""
+    return [r for r in c.rows if r.value_differs or (r.gradient is not None and r.gradient.differs) or r.why]
 
 
 def apart(d: Difference | None) -> str:

@@ -1,10 +1,8 @@
 """A what-if sets one value of a recorded loss to another number, and tells what moves: as the slopes predict, and in fact."""
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,18 +12,18 @@ from chainrule.core.type import is_float
 from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, BoundsError, ShapeError
 
-from ..faces.table import table
-from ..faces.text import shortened
-from ..formulas.writing import plain_array, plain_number, plain_shape
+from ..faces.answer import Answer
+from ..faces.answers_data import what_if_json
+from ..formulas.writing import plain_number
 from ..record.values import value_of
 from .rerun import Moving, Rerun, Rerunning
+from .what_if_html import drawn
+from .what_if_text import page
 
 if TYPE_CHECKING:
     from ..record.facts import Facts
 
 STILL = 1e-12  # relative to the largest number of an array: what moves by less is rounding
-MOST_ROWS = 24  # of one table
-MOST_NAMED = 6  # elements of one row
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Switch:
 
 
 @dataclass(frozen=True, repr=False)
-class WhatIf:
+class WhatIf(Answer):
     """What moves when a value is changed.
 
     `changes` are the values that were set; `values` all that moved after them, in the order of the computation; `gradients` the
@@ -101,10 +99,15 @@ class WhatIf:
 
     def text(self, width: int = 80) -> str:
         """The changes, what moved, and the kinks crossed, for a terminal `width` columns wide."""
-        return "\n\n".join("\n".join(lines) for lines in sections(self, width)) + "\n"
+        return page(self, width)
 
-    def __str__(self) -> str:
-        return self.text()
+    def json(self) -> str:
+        """All facts as JSON, arrays in full; docs/explain.md says what each entry means."""
+        return what_if_json(self)
+
+    def html(self) -> str:
+        """The same as the text, for a notebook or a page; in the titles of the numbers are all their digits."""
+        return drawn(self)
 
     def __repr__(self) -> str:
         return (f"<what if {', '.join(c.name for c in self.changes)}: {self.loss.name} moves by {plain_number(self.loss.move)}, "
@@ -128,6 +131,8 @@ def what_if(e: Facts, asked: tuple[Any, ...]) -> WhatIf:
         raise ArgumentError("what_if: nothing is changed; give at least one value.")
     changes: dict[int, Any] = {}
     for target, value in targets:
+        if isinstance(target, tuple) and len(target) != 2:
+            raise ArgumentError(f"what_if: {target!r:.60} is no pair (value, index), as in (w, (2, 3)).")
         name, x = found(e, target[0] if isinstance(target, tuple) else target, "what_if")
         old = changes.get(id(x), np.asarray(e[name].value))
         changes[id(x)] = with_element(name, old, target[1], value) if isinstance(target, tuple) else changed(name, old, value)
@@ -144,13 +149,17 @@ def found(e: Facts, key: Any, where: str) -> tuple[str, Any]:
         raise ArgumentError(f"{where}: {shown:.60} takes no part in {e.loss}. There are {listed}; give a value by one of these "
                             "names, or as the tensor.")
     if isinstance(e[name].value, tuple):
-        raise ArgumentError(f"{where}: {name} is several outputs together. Take one of them.")
+        outputs = [n.name for n in e.nodes if n.operation == "pick" and n.arguments == (e[name].id,)]
+        raise ArgumentError(f"{where}: {name} is several outputs together. Take one of them: {', '.join(outputs)}.")
     return name, values[name]
 
 
 def changed(name: str, old: Any, value: Any) -> Any:
     """The new numbers of a value, checked."""
-    new = np.asarray(value_of(value))
+    try:
+        new = np.asarray(value_of(value))
+    except ValueError:
+        raise ArgumentError(f"what_if: {value!r:.60} is no array; its rows are not of one length.") from None
     if new.dtype.kind not in "fiub":
         raise ArgumentError(f"what_if: {value!r:.40} is no number; {name} is made of {old.dtype}.")
     if new.shape != old.shape:
@@ -216,70 +225,3 @@ def switches(e: Facts, before: Rerun, after: Rerun) -> list[Switch]:
             crossed.append(Switch(name, x.prim.name, e[name].source, tuple(places), tuple(float(first[p]) for p in places),
                                   tuple(float(second[p]) for p in places), first.size))
     return crossed
-
-
-# ---------------------------------------------------------------------------------------- the page
-def sections(w: WhatIf, width: int) -> list[list[str]]:
-    values = [m for m in w.values if m.name != w.loss.name] + [w.loss]
-    asked = [m for m in w.gradients if m.name in w.asked] + [m for m in w.gradients if m.name not in w.asked]
-    still = [name for name in w.asked if name not in {m.name for m in w.gradients}]
-    gradients = moves("Gradients that move: the prediction is (second derivatives) · (change)", "gradient", asked, width)
-    if still:
-        gradients.append(f"  (unmoved: the gradient in {', '.join(still)})")
-    return [["What if", *(f"  {change(c)}" for c in w.changes)],
-            moves("Values that move: the prediction is (slope) · (change)", "value", values, width), gradients, kinks(w),
-            *([["Held as recorded, for it was cut from the graph", *wrapped(w.held, width)]] if w.held else [])]
-
-
-def wrapped(lines: tuple[str, ...], width: int) -> list[str]:
-    return [piece for line in lines for piece in textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="    ")]
-
-
-def change(c: Move) -> str:
-    """`w[0,1] is 2 instead of 3`: the change in one line."""
-    places = np.argwhere(c.before != c.after)
-    if c.before.ndim and len(places) == 1:
-        place = tuple(places[0])
-        return f"{c.name}{plain_index(place)} is {plain_number(c.after[place])} instead of {plain_number(c.before[place])}"
-    if c.before.size <= MOST_NAMED:
-        return f"{c.name} is {plain_array(c.after)} instead of {plain_array(c.before)}"
-    return f"{c.name} {plain_shape(c.before.shape)} is changed in {len(places)} of {c.before.size} elements"
-
-
-def plain_index(index: tuple[int, ...]) -> str:
-    return f"[{','.join(map(str, index))}]" if index else ""
-
-
-def moves(title: str, what: str, rows: list[Move], width: int) -> list[str]:
-    if not rows:
-        return [title, "  none"]
-    arrays = any(m.before.ndim for m in rows)
-    cells, note = shortened([move_row(m, arrays) for m in rows], MOST_ROWS, "rows")
-    extra = ["moved", "most at"] if arrays else []
-    return [title, *table([what, *extra, "before", "after", "predicted", "actual", "ratio"], cells, width), *note]
-
-
-def move_row(m: Move, arrays: bool) -> list[str]:
-    """The element that moved furthest: its numbers, and how many moved with it."""
-    at = m.largest
-    extra = [f"{np.count_nonzero(m.moved)} of {m.moved.size}", plain_index(at)] if m.before.ndim else ["", ""]
-    predicted = "—" if m.predicted is None else plain_number(m.predicted[at])
-    return [m.name, *(extra if arrays else []), plain_number(m.before[at]), plain_number(m.after[at]), predicted,
-            plain_number(m.move[at]), "—" if m.ratio is None else f"{m.ratio:.4g}"]
-
-
-def kinks(w: WhatIf) -> list[str]:
-    """One line for each operation whose elements switched to another piece."""
-    if not w.switches:
-        return ["Kinks crossed: none"]
-    return ["Kinks crossed", *(line for s in w.switches for line in kink(s))]
-
-
-def kink(s: Switch) -> list[str]:
-    """What switched, where, and from which slope to which."""
-    shown = [f"{plain_index(i)} slope {plain_number(a)}, now {plain_number(b)}".strip()
-             for i, a, b in zip(s.indices[:MOST_NAMED], s.before, s.after)]
-    more = [f"and {len(s.indices) - MOST_NAMED} more"] if len(s.indices) > MOST_NAMED else []
-    source = f", {Path(s.source).name}" if s.source else ""
-    title = f"  {s.name}, {s.operation}: {len(s.indices)} of {s.size} switched{source}"
-    return [title, *(f"    {line}" for line in [*shown, *more])]

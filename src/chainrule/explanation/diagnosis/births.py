@@ -1,7 +1,7 @@
-"""The birth of a NaN or an infinity is the first operation and element whose inputs were finite and whose result is not."""
+"""The births behind a loss are found by following what is not finite back to where all that it was made of was finite."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,59 +14,12 @@ from chainrule.ops.broadcasting import unbroadcast
 from chainrule.tensor import Tensor, tensor
 
 from ..formulas.writing import plain_number
-from ..record.places import drawn, first_index, paragraph, short_line, step
+from ..record.places import first_index, step
 from ..record.trace import Parts, Trace, parts, rule_of, whole
 from ..record.values import plain
-from .arithmetic import Index, carried, computed, is_pointwise, nonfinite
-from .fixes import Fix, tried_fix
-
-
-@dataclass(frozen=True, repr=False)
-class Birth:
-    """Where the first NaN or infinity behind a loss came from.
-
-    `kind` is "healthy", "forward" (an operation), "backward" (a contribution to a gradient), "merge" (a sum of finite
-    contributions), "hook", or "given" (it was in the data). `index` is the element: of the result going forward, of the argument
-    going backward. `path` leads from there to the loss; going backward, from the loss through it to the leaf. `fix` is a rewrite
-    that was tried and works, or None.
-    """
-
-    kind: str
-    operation: str | None = None
-    index: Index = ()
-    line: str | None = None
-    value: str = ""
-    arithmetic: str = ""
-    path: tuple[str, ...] = ()
-    fix: Fix | None = None
-
-    def text(self, width: int = 80) -> str:
-        """The answer in words, for a page `width` columns wide."""
-        if self.kind == "healthy":
-            return "Nothing is wrong: the loss and all gradients behind it are finite.\n"
-        at = f", {short_line(self.line)}" if self.line else ""
-        element = f" at [{','.join(map(str, self.index))}]" if self.index else ""
-        what, where = self.value.replace("nan", "NaN"), SAID[self.kind].format(self.operation)
-        lines = paragraph(f"The first {what} was {where}{element}{at}:", width, "")
-        lines += paragraph(self.arithmetic, width)
-        lines += paragraph(f"path: {drawn(self.path)}", width)
-        if self.fix:
-            lines += paragraph(f"Fix, tried: {self.fix.title}. The loss becomes {plain_number(self.fix.loss)}, and its largest "
-                               f"gradient {plain_number(self.fix.largest_gradient)}.", width, "")
-        elif self.kind == "given":
-            lines += paragraph("It was given, not computed: clean the data.", width, "")
-        else:
-            lines += paragraph("No rewrite that was tried makes the loss and all gradients finite.", width, "")
-        return "\n".join(lines) + "\n"
-
-    __str__ = text
-
-    def __repr__(self) -> str:
-        return f"<birth: {self.kind}{f' in {self.operation} {list(self.index)}' if self.operation else ''}; print it>"
-
-
-SAID = {"forward": "born in {}", "backward": "born going back through {}", "merge": "born where contributions to {} add up",
-        "hook": "born in a hook on {}", "given": "given in {}"}
+from .arithmetic import carried, computed, is_pointwise, nonfinite
+from .birth import Birth
+from .fixes import tried_fix
 
 
 def born(trace: Trace) -> Birth:

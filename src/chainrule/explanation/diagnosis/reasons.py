@@ -8,26 +8,32 @@ import numpy as np
 
 from chainrule.eager import EAGER
 
+from ..faces.answer import Answer
+from ..faces.answers_data import why_json
+from ..faces.lines import short_line
 from ..formulas.writing import plain_number
-from ..record.places import Place, drawn, label, listed, paragraph, short_line, step
+from ..record.places import Place, drawn, label, listed, paragraph, step
 from ..record.trace import Parts, Trace
 from .dead import dead_places
+from .diagnosis_html import why_drawn
 from .severed import severed
 
 MOST_SHRINKING = 3
 
 
 @dataclass(frozen=True, repr=False)
-class Why:
+class Why(Answer):
     """Why the gradient of a loss in one value is what it is.
 
-    `kind` is "none" (no path leads there), "zero" (exactly, in all elements), "partly zero", "tiny" or "healthy". `cuts` are the
-    places that made it so: where the path is broken, where the gradient became zero, or where it shrank most. `zeros` is how many
-    elements are exactly zero; `dead` are the indices along the first axis where all are.
+    `loss` and `node` are the names of the two, None where they have none; `value` is what messages call the value. `kind` is
+    "none" (no path leads there), "zero" (exactly, in all elements), "partly zero", "not finite", "tiny" or "healthy". `cuts` are
+    the places that made it so: where the path is broken, where the gradient became zero, or where it shrank most. `zeros` is how
+    many elements are exactly zero; `dead` are the indices along the first axis where all are.
     """
 
     kind: str
-    loss: str
+    loss: str | None
+    node: str | None
     value: str
     gradient: Any
     cuts: tuple[Place, ...] = ()
@@ -48,18 +54,27 @@ class Why:
         return "\n".join(lines) + "\n"
 
     def headline(self) -> str:
-        of = f"The gradient of {self.loss} in {self.value}"
+        of = f"The gradient of {repr(self.loss) if self.loss else 'the loss'} in {self.value}"
         if self.gradient is None:
             return f"{of} is None: no path leads from the loss back to it."
         size, largest = np.size(self.gradient), plain_number(np.max(np.abs(self.gradient), initial=0.0))
+        if not size:
+            return f"{of} has no elements, as the value has none."
         rows = f": all of row{'s' if len(self.dead) > 1 else ''} {listed(self.dead)}" if self.dead else ""
         return {
+            "not finite": f"{of} holds {largest}. cr.birth(loss) tells where that came from.",
             "zero": f"{of} is exactly zero" + (f" in all {size} elements." if size > 1 else "."),
             "partly zero": f"{of} is exactly zero in {self.zeros} of {size} elements{rows}; the largest other is {largest}.",
             "tiny": f"{of} is tiny: the largest element is {largest}. Along the strongest path it shrank most here:",
         }.get(self.kind, f"{of} is neither missing nor zero nor tiny: the largest element is {largest}.")
 
-    __str__ = text
+    def json(self) -> str:
+        """All facts as JSON; docs/explain.md says what each entry means."""
+        return why_json(self)
+
+    def html(self) -> str:
+        """The same as the text, for a notebook or a page."""
+        return why_drawn(self)
 
     def __repr__(self) -> str:
         return f"<why: {self.kind}; {', '.join(c.kind for c in self.cuts) or 'no cuts'}; print it>"
@@ -67,7 +82,7 @@ class Why:
 
 def answered(loss: Any, w: Any, tiny: float) -> Why:
     """The answer for a loss and a value, both tensors."""
-    told = {"loss": repr(loss.name) if loss.name else "the loss", "value": w.label}
+    told = {"loss": loss.name, "node": w.name, "value": w.label}
     trace = Trace(loss) if loss.owner is EAGER else None
     gradient = trace.gradient(w) if trace else None
     if trace is None or gradient is None:
@@ -77,16 +92,18 @@ def answered(loss: Any, w: Any, tiny: float) -> Why:
     return measured(trace, w, gradient, tiny, note, told)
 
 
-def measured(trace: Trace, w: Any, gradient: Parts, tiny: float, note: str, told: dict[str, str]) -> Why:
+def measured(trace: Trace, w: Any, gradient: Parts, tiny: float, note: str, told: dict[str, str | None]) -> Why:
     """The answer where there is a gradient: by how large it is."""
     g = gradient[0]
     zero = g == 0
     cuts = tuple(unique(dead_places(trace, w))) if zero.any() else ()
     dead = np.flatnonzero(zero.reshape(len(zero), -1).all(axis=1)) if zero.ndim and zero.size else np.zeros(0, int)
     facts = {"gradient": g, "zeros": int(zero.sum()), "dead": tuple(dead.tolist()), "note": note, **told}
+    if not np.isfinite(g).all():
+        return Why("not finite", cuts=cuts, **facts)
     if zero.all():
         return Why("zero", cuts=cuts, **facts)
-    if np.nanmax(np.abs(g)) <= tiny:
+    if np.max(np.abs(g)) <= tiny:
         return Why("tiny", cuts=(*shrinking(trace, w), *cuts), **facts)
     return Why("partly zero" if zero.any() else "healthy", cuts=cuts, **facts)
 

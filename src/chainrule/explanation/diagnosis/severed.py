@@ -8,7 +8,8 @@ from chainrule.cuts import copies
 from chainrule.eager import EAGER
 from chainrule.tensor import Tensor
 
-from ..record.places import Place, short_line, step
+from ..faces.lines import short_line
+from ..record.places import Place, step
 
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isclose", "isfinite", "isinf", "isnan",
                "signbit", "logical_and", "logical_or", "logical_xor", "logical_not", "any", "all", "count_nonzero")

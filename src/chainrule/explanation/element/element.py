@@ -11,8 +11,10 @@ import numpy as np
 from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError, BoundsError, NoPathError
 
+from ..faces.answer import Answer
 from ..faces.data import element_json
 from ..record.facts import Facts, Node
+from .element_html import drawn
 from .reckoning import reckoning
 from .terms import Index, Reconciled, terms_along, use
 
@@ -20,8 +22,8 @@ MOST_NAMES = 12  # in a complaint
 
 
 @dataclass(frozen=True, repr=False)
-class Element(Reconciled):
-    """One number of a gradient, as the sum of its terms. Faces: `.text()`, `.json()`; facts: see `Reconciled`."""
+class Element(Reconciled, Answer):
+    """One number of a gradient, as the sum of its terms. Faces: `.text()`, `.json()`, `.html()`; facts: see `Reconciled`."""
 
     def text(self, width: int = 80, *, most: int = 10) -> str:
         """The `most` largest terms, the rest as one, and their sum beside the gradient, the residual and a finite difference."""
@@ -31,8 +33,9 @@ class Element(Reconciled):
         """All terms as JSON; docs/explain.md says what each entry means."""
         return element_json(self)
 
-    def __str__(self) -> str:
-        return self.text()
+    def html(self, *, most: int = 10) -> str:
+        """The same as the text, for a notebook or a page; in the titles of the numbers are all their digits."""
+        return drawn(self, most)
 
     def __repr__(self) -> str:
         return (f"<element {list(self.index)} of the gradient in {self.node} = {self.gradient}: {len(self.terms)} terms along "
@@ -93,12 +96,14 @@ def placed(node: Node, index: int | Sequence[int] | None) -> Index:
                                 f"{(0,) * len(node.shape)}.")
         return (0,) * len(node.shape)
     try:
-        given = tuple(map(whole, index if isinstance(index, Sequence) else [index]))
+        given = tuple(map(whole, index if isinstance(index, Sequence) or np.ndim(index) == 1 else [index]))
     except TypeError:
         raise ArgumentError(f"element: an index is a tuple of whole numbers, one for each axis, not {index!r:.60}.") from None
     if len(given) != len(node.shape):
         raise BoundsError(f"element: {node.name} has shape {node.shape}, so an index has {len(node.shape)} "
                           f"number{'s'[:len(node.shape) != 1]}, not {len(given)}: {given}.")
+    if 0 in node.shape:
+        raise BoundsError(f"element: {node.name} has shape {node.shape}, and so no element at all.")
     for axis, (i, n) in enumerate(zip(given, node.shape)):
         if not -n <= i < n:
             raise BoundsError(f"element: index {i} is beyond axis {axis} of {node.name}, which has shape {node.shape}. "

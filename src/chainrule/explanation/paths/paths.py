@@ -11,13 +11,16 @@ from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError
 
 from ..comparing.what_if import found
+from ..faces.answer import Answer
 from ..faces.data import paths_json
 from ..record.facts import Facts
 from ..record.values import value_of
 from .algebra import ALGEBRAS, Algebra, Wiring, best
 from .chains import chains, log_sum
+from .paths_html import drawn
 from .paths_text import page
 
+MOST_WEIGHTS = 50_000_000  # of the paths through one operation, at once in memory
 Index = tuple[int, ...]
 Stop = tuple[Recorded, int | None, int | None, float]  # a value, which element, the argument of the value before, the slope
 
@@ -56,7 +59,7 @@ class Path:
 
 
 @dataclass(frozen=True, repr=False)
-class Paths:
+class Paths(Answer):
     """The strongest paths from the loss back to the value `name`, strongest first, out of `count`.
 
     `mass` is the sum of the absolute products of all paths, `entropy` that of their distribution, in nats: of paths through
@@ -90,8 +93,9 @@ class Paths:
         """The same as JSON; docs/explain.md says what each entry means."""
         return paths_json(self)
 
-    def __str__(self) -> str:
-        return self.text()
+    def html(self) -> str:
+        """The same table for a notebook or a page; in the titles of the numbers are all their digits."""
+        return drawn(self)
 
     def __repr__(self) -> str:
         return f"<{len(self)} of {self.count} paths from {self.loss} to {self.name}; print it>"
@@ -101,7 +105,7 @@ def paths(e: Facts, key: Any, top: int, by: str) -> Paths:
     """The answer to `e.paths(key, top=top, by=by)`."""
     if by not in ("element", "operation"):
         raise ArgumentError(f"paths: by is 'element' or 'operation', not {by!r:.40}.")
-    if not isinstance(top, int | np.integer) or top < 1:
+    if not isinstance(top, int | np.integer) or isinstance(top, bool) or top < 1:
         raise ArgumentError(f"paths: top is how many paths to show, a whole number from 1 on, not {top!r:.40}.")
     name, x = found(e, key, "paths")
     wiring = Wiring(e.replay.root, [x])
@@ -117,11 +121,11 @@ def answer(e: Facts, wiring: Wiring, name: str, x: Recorded, top: int, by: str) 
     total = log_sum(logs)
     shares = np.exp(logs - total) if np.isfinite(total) else np.zeros_like(logs)
     gradient = np.asarray(wiring.sweep(ALGEBRAS["gradient"])[x]).reshape(np.shape(value_of(x)))
-    mass = float(np.exp(total))
+    mass, count = float(np.exp(total)), int(counts.sum())
     ways = by_element if by == "element" else by_operation
     return Paths(
-        loss=e.loss, name=name, by=by, paths=tuple(ways(wiring, x, top, total, gradient, Naming(e))), count=int(counts.sum()),
-        mass=mass, entropy=float((shares * (entropies[..., 1] - np.log(np.where(shares > 0, shares, 1.0)))).sum()),
+        loss=e.loss, name=name, by=by, paths=tuple(ways(wiring, x, max(1, min(int(top), count)), total, gradient, Naming(e))),
+        count=count, mass=mass, entropy=float((shares * (entropies[..., 1] - np.log(np.where(shares > 0, shares, 1.0)))).sum()),
         cancelled=float(max(0.0, 1 - np.abs(gradient).sum() / mass)) if mass > 0 else 0.0, gradient=gradient)
 
 
@@ -153,6 +157,10 @@ def in_gradient(product: Any, gradient: Any) -> float:
 # ---------------------------------------------------------------------------------------- through elements
 def by_element(wiring: Wiring, x: Recorded, top: int, total: float, gradient: Any, naming: Naming) -> Iterator[Path]:
     """The strongest paths through elements, by a k-best dynamic program: one sweep, then each path traced back through it."""
+    largest = max((len(links.rows) for links in wiring.made.values()), default=1)
+    if top * largest > MOST_WEIGHTS:
+        raise ArgumentError(f"paths: {top:,} paths along the {largest:,} pairs of elements of one operation take too much "
+                            f"memory. Ask for {MOST_WEIGHTS // largest} at most.")
     algebra = best(top)
     weights = wiring.sweep(algebra)
     flat = weights[x].ravel()

@@ -12,7 +12,7 @@ from chainrule.core.reverse import Recorded
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.tensor import Tensor, tensor
 
-from ..language.expression import Reading
+from ..language.expression import TRANSPOSES, Reading, operations
 from ..language.syntax import parsed
 from ..record.record import Record
 from ..record.values import plain, value_of
@@ -86,8 +86,12 @@ class Answers:
     def worked_out(self, name: str, formula: str) -> Any:
         said = f"check_derivation: {name} = {formula!r:.80}"
         try:
-            words = {node.id: None for node in ast.walk(parsed(formula)) if isinstance(node, ast.Name)}
+            words = dict.fromkeys(node.id for node in ast.walk(parsed(formula)) if isinstance(node, ast.Name))
             variables = {word: array for word in words if (array := self.known(name, word)) is not None}
+            for word in read(parsed(formula)):
+                if word not in variables and word not in operations():
+                    raise ArgumentError(f"{said}: {word} has no value. It is neither a value of this loss nor an earlier step; "
+                                        f"name it with names={{'{word}': {word}}}, or names=locals().")
             reading = Reading(formula, {word: tensor(array) for word, array in variables.items()})
             return np.asarray(value_of(reading.last()))
         except ArgumentError:
@@ -108,6 +112,16 @@ class Answers:
             return np.asarray(value_of(self.words[word]))
         x = self.resolved(word) if word.startswith("d") else None
         return plain(self.record.swept[x], x) if x is not None and has_gradient(self.record, x) else None
+
+
+def read(formula: ast.AST) -> list[str]:
+    """The words of a formula that stand for values: not those given a value there, called, or asked for an attribute."""
+    nodes = list(ast.walk(formula))
+    others = [node.func for node in nodes if isinstance(node, ast.Call)]
+    others += [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr not in TRANSPOSES]
+    names = [node for node in nodes if isinstance(node, ast.Name) and node not in others]
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return [node.id for node in names if node.id not in made]
 
 
 def has_gradient(record: Record, x: Any) -> bool:

@@ -1,7 +1,6 @@
 """A check of a derivation compares a person's gradients with the engine's, step by step, and finds the first wrong one."""
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +10,20 @@ import numpy as np
 from chainrule.core.type import is_float
 from chainrule.errors import ArgumentError
 
-from ..faces.table import table
-from ..faces.text import array_cell
-from ..formulas.writing import plain_number, plain_shape
+from ..faces.answer import Answer
+from ..faces.answers_data import derivation_check_json
+from ..formulas.writing import plain_shape
 from ..formulas.writing import text as text_of
 from ..record.record import Record
 from ..record.values import plain, value_of
 from .answers import Answers
 from .backtrack import Backtrack, Flow
+from .derivation_html import drawn
+from .derivation_text import page
 from .slips import MOST_FLOWS, SLIPS
 
 RIGHT, FOLLOWS, WRONG = "right", "consistent with the step above", "wrong"
 CANCELLED = 1e-3  # of the largest term: sums smaller than that are known less exactly than their size says
-UNEXPLAINED = "different, and no usual slip explains it"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class DerivationCheck:
+class DerivationCheck(Answer):
     """The steps of a derivation in the order of the sweep, each compared with the gradient of the loss."""
 
     loss: str
@@ -74,40 +74,26 @@ class DerivationCheck:
 
     def __getitem__(self, name: str) -> Step:
         """The step of this name."""
-        return next(step for step in self.steps if step.name == name)
+        steps = {step.name: step for step in self.steps}
+        if name not in steps:
+            raise ArgumentError(f"check_derivation: no step is called {name!r:.40}; there are {', '.join(steps)}.")
+        return steps[name]
 
     def text(self, width: int = 80) -> str:
         """The steps as a table, and what is wrong first, for a terminal `width` columns wide."""
-        rows = [[s.name, s.value, s.verdict, differs(s)] for s in self.steps]
-        lines = [f"Check of a derivation, from {self.loss} down",
-                 *table(["step", "gradient in", "verdict", "largest difference"], rows, width), ""]
-        return "\n".join([*lines, *(self.conclusion(self.first_wrong, width))]) + "\n"
+        return page(self, width)
 
-    def conclusion(self, first: Step | None, width: int) -> list[str]:
-        if first is None:
-            many = len(self.steps)
-            return [f"All {many} steps are right." if many > 1 else "The step is right."]
-        lines = [f"First wrong step: {first.name}"]
-        for found in first.slips:
-            lines += textwrap.wrap(f"{found.name}: {found.remedy}", width, initial_indent="  ", subsequent_indent="    ")
-        lines += [] if first.slips else [f"  {UNEXPLAINED}"]
-        rows = [["given", array_cell(first.given)], ["expected", array_cell(first.expected)]]
-        return [*lines, "", *table(["", "gradient"], rows, width)]
+    def json(self) -> str:
+        """All facts as JSON; docs/explain.md says what each entry means."""
+        return derivation_check_json(self)
 
-    def __str__(self) -> str:
-        return self.text()
+    def html(self) -> str:
+        """The same as the text, for a notebook or a page; in the titles of the numbers are all their digits."""
+        return drawn(self)
 
     def __repr__(self) -> str:
         first = self.first_wrong
         return f"<check of {len(self.steps)} steps: {f'{first.name} is wrong' if first else 'all right'}; print it>"
-
-
-def differs(step: Step) -> str:
-    if step.verdict == RIGHT:
-        return ""
-    if step.difference == np.inf and step.given.shape != step.expected.shape:
-        return f"shape {plain_shape(step.given.shape)}, expected {plain_shape(step.expected.shape)}"
-    return f"{plain_number(step.difference)}{f' at {list(step.index)}' if step.index else ''}"
 
 
 class Comparison:

@@ -71,8 +71,12 @@ def grades_text(grades: Grades, width: int = 80) -> str:
         rows = [[mark.blank.key, "" if mark.given is None else array_cell(mark.given), verdict(mark.right, mark.given),
                  "" if mark.right else array_cell(mark.blank.answer), mark.note] for mark in marks]
         lines += [f"Exercise {exercise.number}", *table(["blank", "given", "", "expected", "note"], rows, width), ""]
+    return "\n".join([*lines, score(grades)]) + "\n"
+
+
+def score(grades: Grades) -> str:
     left = f", {grades.empty} left empty" if grades.empty else ""
-    return "\n".join([*lines, f"Score: {grades.score} of {len(grades.marks)}{left}"]) + "\n"
+    return f"Score: {grades.score} of {len(grades.marks)}{left}"
 
 
 def verdict(right: bool, given: Any) -> str:

@@ -23,4 +23,7 @@ def must_be_recorded(loss: Any, where: str) -> None:
 
 def names_by_id(names: Mapping[str, Any] | None) -> dict[int, str]:
     """What tensors and modules are to be called; other things among the names, such as those of `locals()`, are passed over."""
+    if names is not None and not isinstance(names, Mapping):
+        raise ArgumentError(f"names: names are a mapping from a name to a tensor or module, such as locals() or {{'w': w}}, not "
+                            f"{names!r:.60}.")
     return {id(x): name for name, x in (names or {}).items() if isinstance(x, Tensor) or hasattr(type(x), "named_modules")}
