@@ -47,7 +47,7 @@ def test_the_answers_in_the_help_are_right(run):
 
 
 def test_the_documentation_shows_what_is_printed(run):
-    page = (Path(__file__).parent.parent / "docs/explain.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parent.parent / "docs/practice.md").read_text(encoding="utf-8")
     commands = [line.split()[3:] for line in page.splitlines() if line.startswith("$ chainrule quiz")]
     assert len(commands) == 2
     for argv in commands:

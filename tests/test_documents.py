@@ -66,3 +66,12 @@ def test_the_scripts_of_the_readme_run():
 def test_the_page_of_public_names_is_up_to_date():
     import write_names  # in docs/
     assert write_names.PAGE.read_text() == write_names.page(), "run `python docs/write_names.py`"
+
+
+def test_the_gallery_is_up_to_date():
+    import write_gallery  # in docs/
+
+    def steady(text):  # residuals are rounding, and differ among machines
+        return re.sub(r"\d+e-\d+|0e\+00", "~", text)
+    for name, text in write_gallery.kept().items():
+        assert steady((write_gallery.FOLDER / name).read_text(encoding="utf-8")) == steady(text), f"{name}: run `make gallery`"

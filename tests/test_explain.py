@@ -225,10 +225,10 @@ def test_json_holds_all_facts_as_documented():
 
 
 def test_the_documentation_names_every_entry_of_the_schema(root):
-    page = (root / "docs" / "explain.md").read_text()
+    page = (root / "docs" / "json.md").read_text()
     for kind, entries in DOCUMENTED.items():
         for entry in entries:
-            assert f"`{entry}`" in page, f"docs/explain.md does not explain {entry} of {kind}"
+            assert f"`{entry}`" in page, f"docs/json.md does not explain {entry} of {kind}"
 
 
 def test_the_example_in_the_documentation_is_what_comes_out(root):

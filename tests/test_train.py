@@ -196,6 +196,7 @@ def test_a_run_is_kept_in_three_files(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["recipe"]["seed"] == 0 and metrics["recipe"]["rate"] == run.recipe.rate
+    assert metrics["data"] == {"name": "digits", "train": len(run.seen), "held_out": len(run.held_out)}
     assert [e["number"] for e in metrics["epochs"]] == [1, 2] and metrics["finished"]
     assert len(metrics["losses"]) == 2 * run.seen.steps(32)
     other = prepared(QUICK, digits())

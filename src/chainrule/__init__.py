@@ -66,7 +66,7 @@ from .creation import (
 )
 from .dtypes import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
 from .scopes import named_scope
-from .explanation import Algebra, birth, check_derivation, compare, explain, sweep, why
+from .explanation import Algebra, birth, check_derivation, compare, explain, recording, sweep, why
 from .check import check_gradients
 from .transforms import grad, jvp, stop_gradient, value_and_grad, vjp, vmap
 from .jacobians import hessian, hvp, jacobian

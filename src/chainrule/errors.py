@@ -14,6 +14,7 @@
     ├── ImmutableError        an attempt to change a value in place                     (also a TypeError)
     ├── DivergenceError       a training whose loss is no number any more               (also an ArithmeticError)
     ├── RuleError             a backward rule that disagrees with differences           (also an AssertionError)
+    │   └── DerivationError       a line of a derivation that disagrees with the numbers
     └── InputError            what a user typed or a file held cannot be used           (also a ValueError)
         ├── ExpressionError       a formula outside the allowed language
         └── DataError             data that cannot be trained on
@@ -77,6 +78,10 @@ class DivergenceError(ChainruleError, ArithmeticError):
 
 class RuleError(ChainruleError, AssertionError):
     """A backward rule that disagrees with differences."""
+
+
+class DerivationError(RuleError):
+    """A line of a derivation that does not hold: its formula and the recorded array differ."""
 
 
 class InputError(ChainruleError, ValueError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
@@ -19,6 +20,8 @@ KEPT_SWEEPS = 16  # how many sweeps' contributions a tensor keeps apart; older o
 numbers = count(1)
 roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by serial: == on tensors compares elements
 retained: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # the intermediate values every sweep keeps
+sweeper: ContextVar[Callable[..., dict[Any, Array]]] = ContextVar("sweeper", default=EAGER.gradients)
+"""What runs the sweeps of `backward`; an open recording stands here, and keeps what it is asked to keep."""
 
 
 def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: Any) -> None:
@@ -31,7 +34,7 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
     seed = seed_of(root, gradient, create_graph=create_graph)
     asked = None if inputs is None else frozenset(inputs if isinstance(inputs, list | tuple) else [inputs])
     wanted = asked if asked is not None else frozenset(retained.values()) if retained else frozenset()
-    found = EAGER.gradients(root, seed, wanted, create_graph=create_graph)
+    found = sweeper.get()(root, seed, wanted, create_graph=create_graph)
     number = next(numbers)
     for t in asked or ():
         if t not in found:

@@ -247,6 +247,8 @@ def has_nan(g: Array) -> bool:
     """Whether any element is NaN: a sum of squares is NaN exactly then."""
     while isinstance(g, Box):
         g = getattr(g, "value", 0.0)
+    if isinstance(g, tuple):
+        return any(map(has_nan, g))
     flat = np.asarray(g)
     norm = np.vdot(flat, flat)
     return bool(norm != norm)

@@ -3,15 +3,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from .comparing.what_if import WhatIf, what_if
 from .element.element import Element, element
 from .faces.data import as_json
-from .faces.latex import derivation
+from .faces.derivation.deriving import Level
+from .faces.derivation_text import derivation_text
+from .faces.diagram import diagram
+from .faces.latex import derivation as latex
+from .faces.mathml import mathml
 from .faces.picture import picture
+from .faces.raster import animation, png
+from .faces.slides import slides
+from .faces.steps import Step, steps
 from .faces.text import page
 from .gates.gates import gates
+from .page.file import page as page_of
 from .paths.paths import Paths, paths
 from .record.facts import Facts
 from .record.opening import chosen_gates, opened
@@ -22,8 +31,8 @@ from .record.record import Record
 class Explanation(Facts):
     """How every number in the gradients of a loss came to be.
 
-    Faces: `.text()`, `.svg()`, `.json()`, `.latex()`; facts: see `Facts`. `record` is what the engine remembers, with all gates
-    closed, and `opened` are the names of those that are open here.
+    Faces: `.text()`, `.derivation()`, `.latex()`, `.html()`, `.svg()`, `.diagram()`, `.json()`; facts: see `Facts`. `record` is
+    what the engine remembers, with all gates closed, and `opened` are the names of those that are open here.
     """
 
     record: Record
@@ -77,12 +86,45 @@ class Explanation(Facts):
         return page(self, width)
 
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
         return as_json(self)
 
-    def latex(self, *, document: bool = False) -> str:
-        """The derivation in LaTeX, for the package amsmath; with `document`, a whole file."""
-        return derivation(self, document=document)
+    def derivation(self, *, level: Level = "matrix", numbers: bool | None = None, width: int = 80) -> str:
+        """The derivation a lecturer would write, as text: the layers, the recursion of the deltas, the gradients.
+
+        `level` says whether whole arrays are written or elements with their indices; `numbers`, whether numbers are put in (None:
+        where arrays are small). Every equality is evaluated and compared with what was recorded. Raises DerivationError.
+
+        >>> import chainrule as cr
+        >>> w, x = (cr.tensor(v, requires_grad=True, name=n) for v, n in ((3.0, "w"), (2.0, "x")))
+        >>> print(cr.explain((w * x) ** 2, wrt=w).derivation(numbers=False).split("Where")[0].strip())
+        Forward
+          L = (w * x)**2
+        <BLANKLINE>
+        Gradients
+          dL/dw = 2 * w * x * x
+        """
+        return derivation_text(self, level=level, numbers=numbers, width=width)
+
+    def latex(self, *, level: Level = "matrix", numbers: bool | None = None, document: bool = False) -> str:
+        """The same derivation in LaTeX, for the packages amsmath and geometry; with `document`, a whole file."""
+        return latex(self, level=level, numbers=numbers, document=document)
+
+    def mathml(self, *, level: Level = "matrix", numbers: bool | None = None) -> list[tuple[str, str]]:
+        """The same derivation for a page: titles, each with HTML whose formulas are MathML."""
+        return mathml(self, level=level, numbers=numbers)
+
+    def html(self, *, title: str | None = None, lesson: str | None = None) -> str:
+        """A page to play in a browser, in one file: the graph at all its levels, the sweep step by step, every number.
+
+        `title` and `lesson` (a paragraph of text) stand above it.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor(3.0, requires_grad=True, name="w")
+        >>> cr.explain(w * w).html(title="A square")[:15]
+        '<!doctype html>'
+        """
+        return page_of(self.close(), self.record, title, lesson)
 
     def svg(self) -> str:
         """The graph with its values and gradients as a picture: the text of an SVG file that needs nothing else, in ASCII.
@@ -93,6 +135,45 @@ class Explanation(Facts):
         True
         """
         return picture(self).svg()
+
+    def diagram(self, width: int = 80, *, ascii: bool = False) -> str:
+        """The graph drawn in characters, at most `width` columns wide: as boxes, or as a list with rails where these do not fit.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor(3.0, requires_grad=True, name="w")
+        >>> "w * w" in cr.explain(w * w).diagram(40)
+        True
+        """
+        return diagram(self, width, ascii=ascii)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps in which a person watches: each value computed, then each contribution handed back.
+
+        >>> import chainrule as cr
+        >>> w = cr.tensor(3.0, requires_grad=True, name="w")
+        >>> print(cr.explain(w * 2.0).steps[-1].line)
+        w ← L: dL/dL × 2 = 1 × 2 = 2
+        """
+        return steps(self)
+
+    def slides(self, *, dark: bool = False) -> tuple[str, ...]:
+        """One picture of 1280 by 720 for each step, as the text of an SVG file: the graph so far, the formula, the numbers."""
+        return slides(self, dark=dark)
+
+    def png(self, path: str | Path | None = None, *, scale: float = 2.0, dark: bool = False) -> bytes:
+        """The picture of `.svg()` in pixels, written to `path` if one is given. Needs `pip install "chainrule[pictures]"`.
+
+        Raises ArgumentError where a library or a font is missing, OSError.
+        """
+        return png(self.svg(), path, scale=scale, dark=dark)
+
+    def animation(self, path: str | Path, *, seconds: float = 1.2, dark: bool = False, scale: float = 1.0) -> None:
+        """The slides as a film, each shown so many seconds, in a file that ends in .gif, .webp or .mp4.
+
+        Needs `pip install "chainrule[pictures]"`, and imageio-ffmpeg for .mp4. Raises ArgumentError, OSError.
+        """
+        animation(self, path, seconds=seconds, dark=dark, scale=scale)
 
     def what_if(self, *change: Any) -> WhatIf:
         """What moves if a value is another: `what_if(w, 3.5)`, for one element `what_if(w, (2, 3), 0.1)`, for several

@@ -1,7 +1,7 @@
 """A container is a module made of modules."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, overload
 
@@ -15,19 +15,35 @@ from .module import Module
 class Sequential(Module):
     """One module after another: each is given what the one before returned.
 
+    The modules are numbered, or have the names under which a dict gives them. Raises ArgumentError.
+
     >>> import chainrule as cr
     >>> model = cr.nn.Sequential(cr.nn.Linear(2, 3), cr.nn.ReLU(), cr.nn.Linear(3, 1))
     >>> [name for name, _ in model.named_parameters()]
     ['0.weight', '0.bias', '2.weight', '2.bias']
+    >>> cr.nn.Sequential({"fc1": cr.nn.Linear(2, 3), "act1": cr.nn.ReLU()}).fc1.weight.shape
+    (3, 2)
     """
 
-    def __init__(self, *layers: Module) -> None:
-        for i, layer in enumerate(layers):
+    @overload
+    def __init__(self, *layers: Module) -> None: ...
+    @overload
+    def __init__(self, layers: Mapping[str, Module], /) -> None: ...
+
+    def __init__(self, *layers: Any) -> None:
+        if len(layers) == 1 and isinstance(layers[0], Mapping):
+            named = dict(layers[0])
+        else:
+            named = {str(i): layer for i, layer in enumerate(layers)}  # "0.weight" as in PyTorch, no list's name in front
+        for name, layer in named.items():
             if not isinstance(layer, Module):
                 hint = " Write Sequential(*layers) with a star." if isinstance(layer, list | tuple) else ""
-                raise ArgumentError(f"Sequential: argument {i} is a {type(layer).__name__}, not a module.{hint}")
-        for i, layer in enumerate(layers):
-            setattr(self, str(i), layer)  # the names PyTorch gives: "0.weight", without a list's name in front
+                raise ArgumentError(f"Sequential: argument {name} is a {type(layer).__name__}, not a module.{hint}")
+            if not isinstance(name, str) or not name or "." in name or hasattr(type(self), name):
+                raise ArgumentError(f"Sequential: {name!r:.40} cannot be the name of a layer: names are words without a dot, "
+                                    "other than those of a module's own attributes and methods.")
+        for name, layer in named.items():
+            setattr(self, name, layer)
 
     def layers(self) -> list[Module]:
         """The modules, in order."""
@@ -50,7 +66,7 @@ class Sequential(Module):
     def __getitem__(self, i: slice) -> Sequential: ...
 
     def __getitem__(self, i: int | slice) -> Module:
-        return Sequential(*self.layers()[i]) if isinstance(i, slice) else self.layers()[i]
+        return Sequential(dict(list(self.named_children())[i])) if isinstance(i, slice) else self.layers()[i]
 
 
 class Flatten(Module):

@@ -52,10 +52,14 @@ def save_weights(path: str | Path, module: Module, metadata: Mapping[str, str] |
 
 def load_weights(path: str | Path, module: Module) -> None:
     """Load what `save_weights` saved. Raises DataError for a file that is not whole, ArgumentError where it does not fit."""
+    module.load_state_dict(read_weights(path))
+
+
+def read_weights(path: str | Path) -> dict[str, Any]:
+    """The arrays of a safetensors file by name. Raises DataError for a file that is not whole, OSError."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
     try:
-        state = load(Path(path).read_bytes())
-    except SafetensorError as error:
+        return load(Path(path).read_bytes())
+    except (SafetensorError, KeyError) as error:  # KeyError: a kind of number that NumPy does not have
         raise DataError(f"{path} is not a whole safetensors file: {error}") from None
-    module.load_state_dict(state)

@@ -79,3 +79,6 @@ def digits() -> Dataset:
     for array in (inputs, targets):
         array.flags.writeable = False  # one copy serves all callers
     return Dataset(inputs, targets, "digits")
+
+
+DATASETS = {"digits": digits}

@@ -69,16 +69,17 @@ class Recipe:
         rate = RATES[self.optimizer] if self.rate is None else self.rate
         return Recipe(**{**asdict(self), "init": init, "momentum": momentum, "rate": rate})
 
-    def model(self, inputs: int, outputs: int, generator: Generator) -> Sequential:
-        """The network, its weights drawn as `init` says, its biases 0."""
+    def model(self, inputs: int, outputs: int, generator: Generator, *, dtype: Any = "float32") -> Sequential:
+        """The network of layers fc1, act1, fc2, ..., its weights drawn as `init` says, its biases 0."""
         sizes = (inputs, *self.layers, outputs)
-        parts: list[Module] = []
-        for size, following in pairwise(sizes):
-            linear = Linear(size, following, generator=generator)
+        parts: dict[str, Module] = {}
+        for k, (size, following) in enumerate(pairwise(sizes), 1):
+            linear = Linear(size, following, dtype=dtype, generator=generator)
             INITS[self.init or "he"](linear.weight, generator=generator)
-            linear.bias = init.zeros_(init.parameter((following,)))
-            parts += [linear, ACTIVATIONS[self.activation]()]
-        return Sequential(*parts[:-1]).name_parameters()
+            linear.bias = init.zeros_(init.parameter((following,), dtype))
+            parts |= {f"fc{k}": linear, f"act{k}": ACTIVATIONS[self.activation]()}
+        parts.popitem()  # the last layer gives scores
+        return Sequential(parts).name_parameters()
 
     def made_optimizer(self, model: Module) -> Optimizer:
         options = {"momentum": self.momentum, "nesterov": self.nesterov} if self.optimizer == "sgd" else {}
@@ -116,7 +117,7 @@ class Run:
         return {
             "recipe": asdict(self.recipe),
             "versions": {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()},
-            "data": {"train": len(self.seen), "held_out": len(self.held_out)},
+            "data": {"name": self.seen.name, "train": len(self.seen), "held_out": len(self.held_out)},
             "parameters": sum(p.size for p in self.model.parameters()),
             "finished": len(done) == self.recipe.epochs,
             "accuracy": self.trainer.accuracy(self.held_out),

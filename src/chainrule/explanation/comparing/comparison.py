@@ -114,7 +114,7 @@ class Comparison(Answer):
         return page(self, width)
 
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
         return comparison_json(self)
 
     def html(self) -> str:

@@ -102,7 +102,7 @@ class WhatIf(Answer):
         return page(self, width)
 
     def json(self) -> str:
-        """All facts as JSON, arrays in full; docs/explain.md says what each entry means."""
+        """All facts as JSON, arrays in full; docs/json.md says what each entry means."""
         return what_if_json(self)
 
     def html(self) -> str:

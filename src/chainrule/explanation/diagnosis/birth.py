@@ -61,7 +61,7 @@ class Birth(Answer):
         return "No rewrite that was tried makes the loss and all gradients finite."
 
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
         return birth_json(self)
 
     def html(self) -> str:

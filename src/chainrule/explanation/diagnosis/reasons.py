@@ -69,7 +69,7 @@ class Why(Answer):
         }.get(self.kind, f"{of} is neither missing nor zero nor tiny: the largest element is {largest}.")
 
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
         return why_json(self)
 
     def html(self) -> str:

@@ -30,7 +30,7 @@ class Element(Reconciled, Answer):
         return reckoning(self, width, most)
 
     def json(self) -> str:
-        """All terms as JSON; docs/explain.md says what each entry means."""
+        """All terms as JSON; docs/json.md says what each entry means."""
         return element_json(self)
 
     def html(self, *, most: int = 10) -> str:

@@ -21,7 +21,7 @@ class Answer(ABC):
 
     @abstractmethod
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
 
     @abstractmethod
     def html(self) -> str:

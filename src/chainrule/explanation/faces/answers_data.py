@@ -1,4 +1,4 @@
-"""The data of an answer are its facts as JSON, one schema for each question; `docs/explain.md` says what each entry means."""
+"""The data of an answer are its facts as JSON, one schema for each question; `docs/json.md` says what each entry means."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

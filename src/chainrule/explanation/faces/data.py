@@ -1,4 +1,4 @@
-"""The data of an explanation are its facts as JSON; `docs/explain.md` says what each entry means."""
+"""The data of an explanation are its facts as JSON; `docs/json.md` says what each entry means."""
 from __future__ import annotations
 
 import json
@@ -103,7 +103,8 @@ def edge(x: Edge) -> dict[str, Any]:
 def merge(m: Merge) -> dict[str, Any]:
     return {
         "node": m.node, "edges": list(m.edges), "total": numbers(m.total), "cancelled": numbers(m.cancelled), "branches": [
-            {"edge": b.edge, "size": numbers(b.size), "share": numbers(b.share), "angle": numbers(b.angle), "role": b.role} for b in m.branches]}
+            {"edge": b.edge, "size": numbers(b.size), "share": numbers(b.share), "angle": numbers(b.angle), "role": b.role}
+            for b in m.branches]}
 
 
 def group(g: Group) -> dict[str, Any]:

@@ -8,18 +8,26 @@ takes one column.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 Size = tuple[float, float]  # width, height
 Point = tuple[float, float]
 
-BESIDE, BETWEEN = 22.0, 20.0  # free space between boxes of a layer, and between layers
-BEND = 10.0  # the width kept free for an edge that passes a layer
-PORTS = 26.0  # the farthest that neighbouring ends of edges at one box are apart
+BETWEEN = 20.0
 ORDERINGS, SHIFTS = 12, 24  # sweeps
 TRUNK, SPINE = 8.0, 200.0  # how straight a long edge, and an edge of a longest path, wants to be beside others
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Free space beside boxes, between layers, and where an edge passes a layer; edges at one box are `ports` apart, or less."""
+
+    beside: float = 22.0
+    between: float = BETWEEN
+    bend: float = 10.0
+    ports: float = 26.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the boxes, the labels of the edges and the pieces of the edges are; `layer` is the layer of each box."""
+    """Where the boxes, the labels of the edges and the pieces of the edges are; `layer` is the layer of each box, `last` the
+    segment in which each edge ends, `before` the one above each segment, or -1."""
 
     boxes: tuple[Box, ...]
     labels: tuple[Box | None, ...]
@@ -85,11 +94,20 @@ class Layout:
     layer: tuple[int, ...]
     width: float
     height: float
+    last: tuple[int, ...]
+    before: tuple[int, ...]
+
+    def route(self, edge: int) -> Iterator[int]:
+        """The segments through which an edge runs, from its end up."""
+        at = self.last[edge]
+        while at >= 0:
+            yield at
+            at = self.before[at]
 
 
-def layout(sizes: Sequence[Size], edges: Sequence[Edge]) -> Layout:
+def layout(sizes: Sequence[Size], edges: Sequence[Edge], spacing: Spacing | None = None) -> Layout:
     """The layout of boxes of these sizes; the time is nearly linear in boxes, edges and bends."""
-    layers = Layers(sizes, edges)
+    layers = Layers(sizes, edges, spacing)
     layers.order()
     layers.shift()
     return layers.drawn()
@@ -114,8 +132,8 @@ def ranks(depth: Sequence[int], edges: Iterable[Edge]) -> list[int]:
 class Layers:
     """Boxes, labels and bends on their layers, on the way to a layout; boxes on the even layers, labels on the odd ones."""
 
-    def __init__(self, sizes: Sequence[Size], edges: Sequence[Edge]) -> None:
-        self.edges, self.count = edges, len(sizes)
+    def __init__(self, sizes: Sequence[Size], edges: Sequence[Edge], spacing: Spacing | None = None) -> None:
+        self.edges, self.count, self.spacing = edges, len(sizes), spacing or Spacing()
         self.sizes = list(sizes)
         self.depth = depths(len(sizes), edges)
         self.rank = [2 * r for r in ranks(self.depth, edges)]
@@ -124,6 +142,7 @@ class Layers:
         self.below: list[list[int]] = [[] for _ in sizes]
         self.strongest: dict[tuple[int, int], int] = {}
         self.label_of: dict[int, int] = {}
+        self.last: dict[int, tuple[int, int]] = {}
         outgoing: list[list[int]] = [[] for _ in sizes]
         for k, e in enumerate(edges):
             outgoing[e.upper].append(k)
@@ -152,7 +171,7 @@ class Layers:
         ends = {k: self.rank[self.edges[k].lower] - 1 - (self.edges[k].label is not None) for k in numbers}
         trunk, base = [upper], self.rank[upper]
         while base + len(trunk) - 1 < max(ends.values(), default=0):
-            trunk.append(self.added((BEND, 0.0), base + len(trunk), TRUNK))
+            trunk.append(self.added((self.spacing.bend, 0.0), base + len(trunk), TRUNK))
         strongest, leaving = -1, sorted(numbers, key=lambda k: ends[k])
         for at in range(len(trunk) - 1, 0, -1):
             while leaving and ends[leaving[-1]] >= base + at:
@@ -166,6 +185,7 @@ class Layers:
                 self.link(vertex, self.label_of[k], k)
                 vertex = self.label_of[k]
             self.link(vertex, lower, k)
+            self.last[k] = vertex, lower
 
     # ---------------------------------------------------------------- the order within layers
     def order(self) -> None:
@@ -237,7 +257,7 @@ class Layers:
 
     def place(self, layer: list[int], wishes: list[tuple[float, float]]) -> None:
         """The places in this order nearest to those wished for, by weighted least squares: pool adjacent violators."""
-        apart = [(self.sizes[a][0] + self.sizes[b][0]) / 2 + BESIDE for a, b in pairwise(layer)]
+        apart = [(self.sizes[a][0] + self.sizes[b][0]) / 2 + self.spacing.beside for a, b in pairwise(layer)]
         offsets = list(accumulate(apart, initial=0.0))
         pools: list[tuple[float, float, int]] = []  # weighted sum of the wishes less the offsets, the weights, how many
         for (wish, weight), offset in zip(wishes, offsets):
@@ -253,7 +273,7 @@ class Layers:
     # ---------------------------------------------------------------- the layout
     def drawn(self) -> Layout:
         heights = [max((self.sizes[v][1] for v in layer), default=0.0) for layer in self.layers]
-        tops = list(accumulate((h + BETWEEN for h in heights), initial=0.0))
+        tops = list(accumulate((h + self.spacing.between for h in heights), initial=0.0))
         boxes = [Box(x - w / 2, tops[r] + (heights[r] - h) / 2, w, h) for x, (w, h), r in zip(self.x, self.sizes, self.rank)]
         segments = []
         ports = {v: i for layer in self.layers for i, v in enumerate(layer)}
@@ -262,15 +282,18 @@ class Layers:
             xa, xb, r = out[a, b], into[b, a], self.rank[a]
             segments.append(Segment(edge, (xa, boxes[a].bottom), (xa, tops[r] + heights[r]), (xb, tops[r + 1]),
                                     (xb, boxes[b].top), a < self.count, b < self.count))
+        number = {pair: i for i, pair in enumerate(self.strongest)}
+        before = tuple(-1 if a < self.count else number[self.above[a][0], a] for a, _ in self.strongest)
         labels = tuple(boxes[self.label_of[k]] if k in self.label_of else None for k in range(len(self.edges)))
         return Layout(tuple(boxes[:self.count]), labels, tuple(segments), tuple(r // 2 for r in self.rank[:self.count]),
-                      max((b.right for b in boxes), default=0.0), max(tops[-1] - BETWEEN, 0.0))
+                      max((b.right for b in boxes), default=0.0), max(tops[-1] - self.spacing.between, 0.0),
+                      tuple(number[self.last[k]] for k in range(len(self.edges))), before)
 
     def ports(self, neighbours: list[list[int]], place: dict[int, int]) -> dict[tuple[int, int], float]:
         """Where along the side of a vertex each edge starts or ends: side by side, in the order of the other ends."""
         found = {}
         for v, near in enumerate(neighbours):
-            step = min(PORTS, self.sizes[v][0] / (len(near) + 1)) if v < self.count else 0.0
+            step = min(self.spacing.ports, self.sizes[v][0] / (len(near) + 1)) if v < self.count else 0.0
             for i, u in enumerate(sorted(near, key=place.__getitem__)):
                 found[v, u] = self.x[v] + step * (i - (len(near) - 1) / 2)
         return found

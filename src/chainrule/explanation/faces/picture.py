@@ -8,7 +8,8 @@ from html import escape
 
 import numpy as np
 
-from ..formulas.writing import plain_array, plain_shape, text
+from ..formulas.numbers import plain_array, plain_shape
+from ..formulas.writing import text
 from ..record.facts import Edge, Facts, Merge, Node
 from .layout import Box, Layout, Segment, Size, layout
 from .layout import Edge as Link
@@ -51,6 +52,9 @@ MARKS = """<defs>
 </defs>"""
 
 
+Carried = tuple[str, str, Edge | None]  # a value's id, that of a result it is used for, and what flows back between them
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of text in a box; `kind` is its class: "name", "quiet", "value" or "gradient"."""
@@ -64,7 +68,7 @@ class Picture:
     """The facts with the places where they are drawn: `boxes` has the lines of each node, `labels` those of each edge."""
 
     facts: Facts
-    links: tuple[tuple[str, str, Edge | None], ...]
+    links: tuple[Carried, ...]
     boxes: tuple[tuple[Line, ...], ...]
     labels: tuple[tuple[Line, ...], ...]
     places: Layout
@@ -122,43 +126,60 @@ class Picture:
                 yield "</g>"
 
 
+def carried(e: Facts) -> tuple[Carried, ...]:
+    """All that is to be drawn between boxes: the edges of the sweep, and where a value is used and nothing flows back."""
+    flowing = {(edge.argument, edge.result) for edge in e.edges}
+    return (*((edge.argument, edge.result, edge) for edge in e.edges),
+            *((a, n.id, None) for n in e.nodes for a in dict.fromkeys(n.arguments) if (a, n.id) not in flowing))
+
+
 def picture(e: Facts) -> Picture:
     merges = {m.node: m for m in e.merges}
     edges = {edge.id: edge for edge in e.edges}
     index = {n.id: k for k, n in enumerate(e.nodes)}
-    flowing = {(edge.argument, edge.result) for edge in e.edges}
-    links: list[tuple[str, str, Edge | None]] = [(edge.argument, edge.result, edge) for edge in e.edges]
-    links += [(a, n.id, None) for n in e.nodes for a in dict.fromkeys(n.arguments) if (a, n.id) not in flowing]
-    boxes = tuple(tuple(node_lines(n, merges.get(n.id), edges)) for n in e.nodes)
-    labels = tuple(() if edge is None else tuple(
-        Line("gradient", f"{' ' if k else BACK} {line}") for k, line in enumerate(short(array_cell(edge.contribution))))
-        for _, _, edge in links)
+    links = carried(e)
+    boxes = tuple(tuple(line for said in box_said(n, merges.get(n.id), edges) for line in said.lines()) for n in e.nodes)
+    labels = tuple(() if edge is None else tuple(Said("gradient", f"{BACK} ", array_cell(edge.contribution)).lines())
+                   for _, _, edge in links)
     places = layout([size(lines, PADDING) for lines in boxes], [
         Link(index[a], index[r], size(lines, PADDING / 2) if lines else None, -1.0 if edge is None else size_of(edge))
         for (a, r, edge), lines in zip(links, labels)])
-    return Picture(e, tuple(links), boxes, labels, places)
+    return Picture(e, links, boxes, labels, places)
 
 
 # ---------------------------------------------------------------------------------------- what is written
-def node_lines(n: Node, merge: Merge | None, edges: dict[str, Edge]) -> Iterable[Line]:
+@dataclass(frozen=True)
+class Said:
+    """Something said of a node: the lines of `body` stand behind `head`; `kind` as in `Line`."""
+
+    kind: str
+    head: str
+    body: str
+
+    def lines(self) -> Iterable[Line]:
+        return (Line(self.kind, line) for line in headed(self.head, short(self.body)))
+
+
+def box_said(n: Node, merge: Merge | None, edges: dict[str, Edge]) -> Iterable[Said]:
     """Name, formula, numbers put in, value; and below, where one flows, the sum of the contributions and the gradient."""
     marks = f"{' ⊞' if n.opens else ''}{f' ⊂ {n.inside}' if n.inside else ''}{f' {plain_shape(n.shape)}' if n.shape else ''}"
-    yield Line("name", cut(n.name + marks))
+    yield Said("name", "", n.name + marks)
     if n.formula is None:
-        yield Line("quiet", "given" if n.kind == "input" else "constant")
+        yield Said("quiet", "", "given" if n.kind == "input" else "constant")
     else:
-        yield Line("quiet", cut(f"= {text(n.formula)}"))
+        yield Said("quiet", "= ", text(n.formula))
         if n.numbers is not None:
-            yield Line("quiet", cut(f"= {text(n.numbers)}"))
-    for k, line in enumerate(short(array_cell(n.value))):
-        yield Line("value", f"{' ' if k else FORWARD} {line}")
+            yield Said("quiet", "= ", text(n.numbers))
+    yield Said("value", f"{FORWARD} ", array_cell(n.value))
     if n.gradient is None:
         return
     if merge is not None:
-        yield Line("gradient", cut(f"Σ {summed([edges[i] for i in merge.edges])}"))
-    name = cut(text(n.gradient_name))
-    for k, line in enumerate(short(array_cell(n.gradient))):
-        yield Line("gradient", f"{' ' * len(f'{BACK} {name} =') if k else f'{BACK} {name} ='} {line}")
+        yield Said("gradient", "Σ ", summed([edges[i] for i in merge.edges]))
+    yield Said("gradient", f"{BACK} {cut(text(n.gradient_name))} = ", array_cell(n.gradient))
+
+
+def headed(head: str, lines: Iterable[str]) -> list[str]:
+    return [(" " * len(head) if k else head) + line for k, line in enumerate(lines)]
 
 
 def summed(edges: Sequence[Edge]) -> str:
@@ -232,10 +253,12 @@ def upwards(s: Segment) -> str:
 
 
 def path(*points: tuple[float, float]) -> str:
+    """Straight pieces of no length are left out: some renderers take the direction of an arrow from them."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
     half = (y1 + y2) / 2
-    return (f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}C{x1:.1f} {half:.1f} {x2:.1f} {half:.1f} {x2:.1f} {y2:.1f}"
-            f"L{x3:.1f} {y3:.1f}")
+    first = f"L{x1:.1f} {y1:.1f}" if y1 != y0 else ""
+    last = f"L{x3:.1f} {y3:.1f}" if y3 != y2 else ""
+    return f"M{x0:.1f} {y0:.1f}{first}C{x1:.1f} {half:.1f} {x2:.1f} {half:.1f} {x2:.1f} {y2:.1f}{last}"
 
 
 def rectangle(box: Box) -> str:

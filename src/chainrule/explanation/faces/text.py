@@ -125,7 +125,8 @@ def merges(e: Facts, width: int) -> list[str]:
         for k, b in enumerate(kept):
             edge = by_id[b.edge]
             size = [plain_number(b.size)] if arrays else []
-            rows.append([e[m.node].name if not k else "", e[edge.result].name + (f", {b.role}" if b.role else ""), array_cell(edge.contribution), *size,
+            source = e[edge.result].name + (f", {b.role}" if b.role else "")
+            rows.append([e[m.node].name if not k else "", source, array_cell(edge.contribution), *size,
                          percent(b.share), "—" if b.angle is None else f"{b.angle:.0f}°", "" if k else percent(m.cancelled)])
         if others:
             rows.append(["", f"… {others} more", *[""] * (4 + arrays)])

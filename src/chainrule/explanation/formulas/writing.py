@@ -10,44 +10,20 @@ import numpy as np
 
 from chainrule.core.primitive import Primitive
 
-from .formula import Call, Formula, Name, Number, is_transpose
-
-SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
-BINDS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT, "**": POWER}  # all others bind weaker
-Written = tuple[str, int]  # the text, and how tightly its outermost operation binds
-
-
-# ---------------------------------------------------------------------------------------- numbers
-def plain_number(x: Any) -> str:
-    """A number as people write it: whole numbers and short decimals in full, others with four decimals or four digits."""
-    if isinstance(x, bool | np.bool_):
-        return str(bool(x))
-    value = float(x)
-    if not np.isfinite(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e7:
-        return str(int(value))
-    if 1e-4 <= abs(value) < 1e7 and float(f"{value:.6g}") == value:
-        return f"{value:.6g}"  # a short decimal is given in full
-    if 0.01 <= abs(value) < 1e5:
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.4g}").replace("e+", "e")
+from .binding import ATOM, BINDS, PRODUCT, SIGN, SUM, Written, holds, needed, scripted
+from .formula import Call, Formula, Name, Number, is_transpose, plain
+from .latex_forms import LATEX_FORMS, shortened
+from .numbers import plain_array, plain_number, plain_shape
 
 
-def plain_shape(shape: tuple[int, ...]) -> str:
-    return f"({'×'.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+class Drawn(Formula):
+    """A kind of formula that says itself how it is written."""
 
+    def as_text(self) -> Written:
+        raise NotImplementedError
 
-def plain_array(x: Any, most: int = 6) -> str:
-    """An array on one line when it is small; else its shape."""
-    if isinstance(x, tuple):
-        return "; ".join(plain_array(part, most) for part in x)
-    array = np.asarray(x)
-    if array.ndim == 0:
-        return plain_number(array[()])
-    if array.size > most:
-        return plain_shape(array.shape)
-    return f"[{', '.join(plain_array(row, most) for row in array)}]"
+    def as_latex(self) -> Written:
+        raise NotImplementedError
 
 
 # ---------------------------------------------------------------------------------------- text
@@ -64,6 +40,8 @@ def inside(formula: Formula | None, binds: int) -> str:
 
 
 def write_text(formula: Formula) -> Written:
+    if isinstance(formula, Drawn):
+        return formula.as_text()
     if isinstance(formula, Name):
         return formula.name, SIGN if "/" in formula.name else ATOM  # (dL/dz).T needs its parentheses
     if isinstance(formula, Number):
@@ -76,7 +54,7 @@ def write_text(formula: Formula) -> Written:
         return written
     if formula.prim.infix and len(formula.args) == 2:
         return infix_text(formula, formula.prim.infix)
-    args = [inside(a, 0) for a in formula.args]
+    args = shortened([inside(a, 0) for a in formula.args], "...")
     options = [f"{k}={option(v)}" for k, v in formula.params.items() if shows(k, v, formula)]
     return f"{said(formula.prim)}({', '.join(args + options)})", ATOM
 
@@ -165,6 +143,7 @@ SPECIAL_TEXT: dict[str, Any] = {
     "broadcast_to": lambda f: (f"broadcast_to({inside(f.args[0], 0)}, {plain_shape(f.shape)})", ATOM),
     "pick": lambda f: (f"{inside(f.args[0], ATOM)}[{f.params['index']}]", ATOM),
     "part": part_text,
+    "one_hot": lambda f: (f"one_hot({inside(f.args[0], 0)})", ATOM),
 }
 """Operations that people do not write as name(arguments)."""
 
@@ -198,13 +177,16 @@ def tex_number(x: Any) -> str:
     return rf"{mantissa} \times 10^{{{exponent}}}" if exponent else body
 
 
+MOST_COLUMNS = 10  # of a matrix of the package amsmath
+
+
 def tex_array(x: Any, most: int = 12) -> str:
     if isinstance(x, tuple):
         return r",\; ".join(tex_array(part, most) for part in x)
     array = np.asarray(x)
     if array.ndim == 0:
         return tex_number(array[()])
-    if array.size > most or array.ndim > 2 or not array.size:
+    if array.size > most or array.ndim > 2 or not array.size or array.shape[-1] > MOST_COLUMNS:
         return "[" + r" \times ".join(map(str, array.shape)) + "]"
     rows = array.reshape(1, -1) if array.ndim == 1 else array
     return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(tex_number, row)) for row in rows) + r" \end{bmatrix}"
@@ -219,10 +201,14 @@ def inside_latex(formula: Formula | None, binds: int) -> str:
     if formula is None:
         return r"\mathrm{none}"
     body, own = write_latex(formula)
-    return rf"\left( {body} \right)" if own < binds else body
+    if own >= binds:
+        return body
+    return rf"\left( {body} \right)" if own else rf"\left[ {body} \right]"  # a condition that counts as 1 or 0
 
 
 def write_latex(formula: Formula) -> Written:
+    if isinstance(formula, Drawn):
+        return formula.as_latex()
     if isinstance(formula, Name):
         return formula.bar or tex_name(formula.name), SIGN if formula.bar and "frac" in formula.bar else ATOM
     if isinstance(formula, Number):
@@ -230,59 +216,45 @@ def write_latex(formula: Formula) -> Written:
         return body, SUM if body.startswith("-") else PRODUCT if "times" in body else ATOM
     assert isinstance(formula, Call)
     if formula.prim.infix in ("*", "@") and len(formula.args) == 2:
-        left, right = (inside_latex(a, ATOM if formula.prim.infix == "*" and is_matrix_product(a) else PRODUCT)
-                       for a in formula.args)
-        both = all(a is not None and a.shape != () for a in formula.args)
-        sign = r" \, " if formula.prim.infix == "@" else r" \odot " if both else r" \cdot "
-        return left + sign + right, PRODUCT
-    if formula.prim.name == "permute_dims" and not is_transpose(formula):
-        return rf"\operatorname{{permute}}\left( {inside_latex(formula.args[0], 0)} \right)", ATOM
-    template = formula.prim.tex
-    filled = from_template(formula, template) if template else None
-    if filled is not None:
-        return filled
-    args = ", ".join(inside_latex(a, 0) for a in formula.args)
+        return product_latex(formula)
+    form, template = LATEX_FORMS.get(formula.prim.name), formula.prim.tex
+    written = form(formula, inside_latex) if form else None
+    if template == "{0}":
+        return write_latex(formula.args[0]) if formula.args[0] is not None else ("", ATOM)
+    if written is None and template:
+        written = from_template(formula, template)
+    if written is not None:
+        return written
+    args = ", ".join(shortened([inside_latex(a, 0) for a in formula.args]))
     return rf"\operatorname{{{escaped(said(formula.prim))}}}\left( {args} \right)", ATOM
+
+
+def product_latex(formula: Call) -> Written:
+    """Matrices side by side, arrays element by element, numbers with a dot; a number stands before a name without one."""
+    a, b = formula.args
+    if formula.prim.infix == "*" and plain(b) and not plain(a):
+        a, b = b, a
+    left, right = (inside_latex(x, ATOM if formula.prim.infix == "*" and is_matrix_product(x) else PRODUCT) for x in (a, b))
+    if formula.prim.infix == "@":
+        return rf"{left} \, {right}", PRODUCT
+    if a is not None and b is not None and a.shape != () and b.shape != ():
+        return rf"{left} \odot {right}", PRODUCT
+    before_what = re.fullmatch(COEFFICIENT, left) and not plain(b) and re.match(r"\\(?!frac|begin)", right)
+    sign = r"\," if before_what or (re.match(LETTER, right) and not re.search(FUNCTION, left)) else r"\cdot"
+    return f"{left} {sign} {right}", PRODUCT
+
+
+LETTER = rf"[A-Za-z](?![(a-z])|\\({'|'.join(GREEK)})(?![(a-z])"  # of a value; what stands before it needs no dot
+FUNCTION = r"\\(operatorname|log|det|(arc)?(sin|cos|tan)h?)\b"  # it would take in what follows it
+COEFFICIENT = r"[\d.]+|\\frac\{\d+\}\{\d+\}"
 
 
 def from_template(formula: Call, template: str) -> Written | None:
     """An operation's own template, with its arguments and options put in."""
-    own = binding(formula, template)
+    own = holds(template)
     written = [scripted(inside_latex(a, needed(template, i, own)), template, i) for i, a in enumerate(formula.args)]
     options = {k: escaped(option(v)) for k, v in formula.params.items()}
     try:
         return template.format(*written, **options), own
     except (IndexError, KeyError, ValueError):
         return None
-
-
-def scripted(body: str, template: str, i: int) -> str:
-    """An argument made ready for an index or exponent: LaTeX takes no second one on the same symbol."""
-    slot = "{" + str(i) + "}"
-    if slot + "_" in template:
-        return f"{{{body}}}"
-    if slot + "^" in template and re.search(r"\^(\{[^{}]*\}|\w)$", body):
-        return rf"\left( {body} \right)"
-    return body
-
-
-def binding(formula: Call, template: str) -> int:
-    """How tightly the outermost sign of a template binds: a sum, a word before its argument, or closed by brackets."""
-    if formula.prim.infix in ("+", "-") or template.startswith("-"):
-        return SUM
-    if formula.prim.infix:
-        return POWER if formula.prim.infix == "**" else ATOM if formula.prim.infix in BINDS else 0
-    return PRODUCT if template.endswith("{0}") else ATOM
-
-
-def needed(template: str, i: int, own: int) -> int:
-    """How tightly argument `i` must bind to stand in a template without parentheses."""
-    slot = "{" + str(i) + "}"
-    if any(raised in template for raised in (slot + "^", slot + "}}^", slot + "_", slot + "[")):
-        return ATOM
-    between = re.search(r"([(,\[])\s*" + re.escape(slot) + r"\s*[),\]]", template)  # brackets or commas hold it together
-    if between or "{{" + slot + "}}" in template or template == slot:
-        return 0
-    if own <= SUM:
-        return PRODUCT if i or template.startswith("-") else own
-    return POWER

@@ -90,7 +90,7 @@ class Paths(Answer):
         return page(self, width)
 
     def json(self) -> str:
-        """The same as JSON; docs/explain.md says what each entry means."""
+        """The same as JSON; docs/json.md says what each entry means."""
         return paths_json(self)
 
     def html(self) -> str:

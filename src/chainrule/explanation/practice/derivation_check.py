@@ -84,7 +84,7 @@ class DerivationCheck(Answer):
         return page(self, width)
 
     def json(self) -> str:
-        """All facts as JSON; docs/explain.md says what each entry means."""
+        """All facts as JSON; docs/json.md says what each entry means."""
         return derivation_check_json(self)
 
     def html(self) -> str:

@@ -85,7 +85,7 @@ def verdict(right: bool, given: Any) -> str:
 
 # ---------------------------------------------------------------------------------------- JSON
 def sheet_json(sheet: Sheet, *, solutions: bool = False) -> str:
-    """The sheet as JSON; docs/explain.md says what each entry means."""
+    """The sheet as JSON; docs/json.md says what each entry means."""
     return as_text({"schema": SCHEMA, "seed": sheet.seed, "level": sheet.level,
                     "exercises": [exercise_data(x, solutions) for x in sheet.exercises]})
 

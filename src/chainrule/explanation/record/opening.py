@@ -81,7 +81,8 @@ def opened(record: Record, names: Container[str] | None = None) -> Record:
             inside |= {id(part): name for part in made if gate and part is not new[x]}
         if group is not None:
             groups |= {id(part): group for part in made}
-    single = {x: y if isinstance(y, Recorded) else y[0].args[0] for x, y in new.items()}  # several outputs are picks of one value
+    single = {x: y if isinstance(y, Recorded) else y[0].args[0] for x, y in new.items()
+              if isinstance(y, Recorded) or y[0].prim.name == "pick"}  # several outputs are picks of one value
     constants = {id(c): record.named[id(c)] for c in record.constants}
     known = {id(y): record.named[id(x)] for x, y in reversed(single.items())} | constants  # a gate may pass its argument through
     chosen = {id(y) for x, y in single.items() if id(x) in record.chosen or x is record.loss} | constants.keys()
