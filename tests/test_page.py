@@ -188,3 +188,10 @@ def test_what_does_not_fit_a_page_is_said():
     e = cr.explain(networks.mlp())
     data = json.loads(read(e.html()).data["chainrule-data"])
     assert data["gates"] is None and "gates: " in data["gates_note"]
+
+
+def test_a_notebook_shows_the_page_in_a_frame_of_its_own():
+    e = EXAMPLES["merge"].explain()
+    shown = e._repr_mimebundle_()
+    frame, = [attributes for tag, attributes in read(shown["text/html"]).tags if tag == "iframe"]
+    assert frame["srcdoc"] == e.html() and shown["text/plain"] == e.text()

@@ -257,7 +257,7 @@ def test_the_command_line_asks_what_if(capsys):
                         ("w[0]=1", "no element")):
         assert main([*formula, "--what-if", wrong]) == BAD_INPUT
         assert says in capsys.readouterr().err
-    assert main([*formula, "--what-if", "w=1", "--format", "json"]) == BAD_INPUT
+    assert main([*formula, "--what-if", "w=1", "--format", "svg"]) == BAD_INPUT
 
 
 def test_opened_gates_know_the_tensors_of_the_program_and_no_namesakes():

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 from .comparing.what_if import WhatIf, what_if
 from .element.element import Element, element
+from .faces.answer import Answer
 from .faces.data import as_json
 from .faces.derivation.deriving import Level
 from .faces.derivation_text import derivation_text
@@ -28,7 +30,7 @@ from .record.record import Record
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
-class Explanation(Facts):
+class Explanation(Facts, Answer):
     """How every number in the gradients of a loss came to be.
 
     Faces: `.text()`, `.derivation()`, `.latex()`, `.html()`, `.svg()`, `.diagram()`, `.json()`; facts: see `Facts`. `record` is
@@ -205,8 +207,13 @@ class Explanation(Facts):
         """
         return paths(self, value, top, by)
 
-    def __str__(self) -> str:
-        return self.text()
+    def _repr_html_(self) -> str:
+        """The page, in a frame of its own, so that its style and its keys stay apart from the notebook's."""
+        return (f'<iframe srcdoc="{escape(self.html())}" title="How the gradients of {escape(self.loss)} came to be" '
+                'style="width:100%;height:42rem;border:0" loading="lazy"></iframe>')
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/html": self._repr_html_()}
 
     def __repr__(self) -> str:
         return (f"<explanation of {self.loss} = {self[self.loss].value}: {len(self.nodes)} values, {len(self.edges)} edges, "
