@@ -7,7 +7,7 @@ from chainrule.core.primitive import Primitive
 from chainrule.ops import ALL
 
 STRUCTURE = {"pick", "joint"}  # how the machine takes several outputs apart and puts them together; no operations
-ALPHABET = {"copy", "maximum", "minimum"}  # what a loss in scalar gates is drawn with besides add and multiply: tests/test_gates.py
+ALPHABET = {"copy", "maximum", "minimum"}  # of scalar gates, besides add and multiply: tests/test_gates.py
 
 
 def declared() -> set[Primitive]:
