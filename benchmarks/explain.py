@@ -32,7 +32,7 @@ WAYS: dict[str, Callable[[], Any]] = {
     "full": cr.recording,
 }
 BARS = {"summary": 1.1, "full": 1.5}
-FACES = ("json", "svg")
+FACES = ("json", "html", "svg")
 
 
 def drawn(rng: np.random.Generator, *shape: int) -> Any:

@@ -460,6 +460,15 @@ def test_an_address_leads_back_to_the_same_place(browser, file_of):
             k: before[k] for k in ("level", "step", "selected", "element", "frames", "values")}
 
 
+def test_a_link_to_a_value_brings_it_into_sight(browser, file_of):
+    def sides(page, selector):
+        return page.eval_on_selector(selector, "e => (r => [r.left, r.top, -r.right, -r.bottom])(e.getBoundingClientRect())")
+    with opened(browser, file_of("two-layer"), "#node=W1") as page:
+        key = next(value["key"] for value in state(page)["values"] if value["name"] == "W1")
+        page.wait_for_timeout(200)  # a page may find its size only after it is ready
+        assert all(a >= b for a, b in zip(sides(page, f'#graph [data-item="{key}"]'), sides(page, "#viewport")))
+
+
 def test_the_browsers_back_button_goes_back(browser, file_of):
     with opened(browser, file_of("merge")) as page:
         for name in ("x", "u"):

@@ -83,6 +83,9 @@ class Address {
       known = ['level', 'graph', 'open', 'node', 'edge', 'at', 'step'];
     missing.push(...[...parts.keys()].filter(name => !known.includes(name)).map(name => shortened(unescaped(name))));
     this.followLevel(parts, missing);
+    const step = parts.has('step') ? Number(parts.get('step')) : app.film.last;
+    if (Number.isInteger(step) && step >= 0 && step <= app.film.last) app.goTo(step, {isSpoken: false});
+    else missing.push(`step ${shortened(parts.get('step'))}`);
     const name = parts.has('node') ? unescaped(parts.get('node')) : null,
       item = name === null ? null : app.graph.named(name);
     if (name !== null && !item) missing.push(`node ${shortened(name)}`);
@@ -91,9 +94,6 @@ class Address {
     if (wire) app.selectWire(wire);
     else app.select(item, {reveals: item !== null});
     if (item?.node && parts.has('at')) this.followElement(item.node, parts.get('at'), missing);
-    const step = parts.has('step') ? Number(parts.get('step')) : app.film.last;
-    if (Number.isInteger(step) && step >= 0 && step <= app.film.last) app.goTo(step, {isSpoken: false});
-    else missing.push(`step ${shortened(parts.get('step'))}`);
     return missing;
   }
 

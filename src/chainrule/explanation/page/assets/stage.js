@@ -86,11 +86,12 @@ class Stage {
 
   reveal(item) {
     const place = item && this.drawing.placeOf(item);
-    if (place)
-      this.camera.reveal(
-        {...place, width: Math.min(place.width, 600), height: Math.min(place.height, 400)},
-        Math.min(1, Math.max(this.camera.scale, COMFORTABLE)),
-      );
+    if (!place) return;
+    this.camera.isTouched = true; // somebody asked to see it: a page that finds its size only now shall not turn elsewhere
+    this.camera.reveal(
+      {...place, width: Math.min(place.width, 600), height: Math.min(place.height, 400)},
+      Math.min(1, Math.max(this.camera.scale, COMFORTABLE)),
+    );
   }
 
   // -------------------------------------------------------------------------------------- pointer
