@@ -371,3 +371,12 @@ def test_a_rule_that_says_otherwise_than_its_function_is_named():
 
     with pytest.raises(cr.errors.RuleError, match=r"rule that says otherwise than its parts: v1 \(straight_through at"):
         drawn(cr.sum(straight_through(leaf([1.2, 3.4], "x"))))
+
+
+def test_a_convolution_far_too_large_is_refused_in_words():
+    rng = np.random.default_rng(0)
+    w = cr.tensor(rng.normal(size=(32, 16, 3, 3)), requires_grad=True, name="w")
+    loss = cr.conv2d(rng.normal(size=(8, 16, 10, 10)), w, padding=1).sum()
+    with pytest.raises(cr.errors.ArgumentError, match="gates: "):
+        cr.explain(loss).gates(most=100)
+    assert "gates: " in cr.explain(loss).html()

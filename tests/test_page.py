@@ -195,3 +195,11 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own():
     shown = e._repr_mimebundle_()
     frame, = [attributes for tag, attributes in read(shown["text/html"]).tags if tag == "iframe"]
     assert frame["srcdoc"] == e.html() and shown["text/plain"] == e.text()
+
+
+def test_a_derivation_that_does_not_hold_does_not_take_the_page_away(monkeypatch):
+    def fails(facts):
+        raise cr.errors.DerivationError("L = 1 < 2 does not hold")
+    monkeypatch.setattr(file, "mathml", fails)
+    data = json.loads(read(EXAMPLES["merge"].explain().html()).data["chainrule-data"])
+    assert data["derivation"] == [{"title": "Derivation", "html": "<p>L = 1 &lt; 2 does not hold</p>"}]

@@ -139,6 +139,10 @@ class Pen(Interpreter):
             objects.append(array_of(map(wrap, array.flat), array.shape) if wrap and rule is not None else array)
         try:
             return forward(*objects, **params)
+        except SystemError:  # NumPy's product of objects goes on after an exception, and then trips over it
+            if len(self.made) >= self.most:
+                raise TooMany from None
+            raise
         except (ChainruleError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise refused(prim, self.home) from error
 

@@ -42,7 +42,15 @@ def page(facts: Facts, record: Record, title: str | None, lesson: str | None) ->
     except ChainruleError as error:  # too many, or made of operations without such parts: the page says so
         note = str(error)
     return page_file(page_data(facts, record, title=title or f"How the gradients of {facts.loss} came to be", lesson=lesson,
-                               gates=scalars, gates_note=note, derivation=mathml(facts)))
+                               gates=scalars, gates_note=note, derivation=derivation(facts)))
+
+
+def derivation(facts: Facts) -> list[tuple[str, str]]:
+    """The derivation, or why there is none: a line that does not hold is not shown, and does not take the page away."""
+    try:
+        return mathml(facts)
+    except ChainruleError as error:
+        return [("Derivation", f"<p>{escape(str(error))}</p>")]
 
 
 def page_file(data: Mapping[str, Any]) -> str:
