@@ -15,7 +15,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("errors",),
     ("core",),
     ("ops",),
-    ("cuts", "scopes", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms", "jacobians",
+    ("cuts", "scopes", "conversion", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms", "jacobians",
      "recompute", "rules", "differences"),
     ("check", "nn", "optim", "explanation"),
     ("train",),

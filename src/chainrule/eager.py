@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.core.interpreter import NUMPY, Box, Interpreter, escaped, settle, under
+from chainrule.core.interpreter import NUMPY, Box, Interpreter, escaped, now, settle, under
 from chainrule.core.primitive import Primitive
 from chainrule.core.reverse import Recorded, Reverse, serials
 from chainrule.core.source import OWN
@@ -63,6 +63,8 @@ class Eager(Reverse):
         if not prim.flows:
             sources = tuple(a if rule else None for a, rule in zip(sources, prim.backward))
         values = tuple([a.value if type(a) is Tensor else number(a, prim.name) for a in args])
+        if prim.keeping and any(a is not None for a in sources):
+            params = prim.keeping(params)
         try:
             out = prim.forward(*values, **params)
         except Exception:
@@ -209,6 +211,7 @@ def constants(out: Array, kind: str, args: tuple[Array, ...]) -> Any:
 
 def detached(t: Any, kind: str) -> Any:
     """The same values cut from the graph."""
+    now().meet(t)
     return constant(t.value, cut(kind, t) if t.owner is EAGER else t.cut)
 
 

@@ -12,13 +12,17 @@ a program that says nothing of seeds repeats itself.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .conversion import as_value
+from .core.interpreter import Box, now
 from .core.type import Array, is_float, normal_shape, typeof
 from .errors import ArgumentError, DTypeError
 from .ops.dropout import drop
+from .ops.indexing import getitem
 from .tensor import Tensor, tensor
 
 State = dict[str, Any]
@@ -92,8 +96,14 @@ def sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     return normal_shape(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else normal_shape(shape)
 
 
-def made(values: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return tensor(np.asarray(values, dtype=dtype), requires_grad=requires_grad)
+def drawn(generator: Generator | Source | None, draw: Callable[[Source], Any]) -> Array:
+    """What `draw` takes from the source behind the generator; a staged program takes it anew at each run."""
+    source = source_of(generator)
+    return now().draw(source, lambda: draw(source))
+
+
+def made(values: Array, dtype: Any, requires_grad: bool = False) -> Tensor:
+    return tensor(values if isinstance(values, Box) else np.asarray(values), dtype, requires_grad=requires_grad)
 
 
 # ---------------------------------------------------------------------------------------- numbers
@@ -112,15 +122,15 @@ def randn(*shape: Any, dtype: Any = np.float32, generator: Generator | Source | 
 def uniform(low: float = 0.0, high: float = 1.0, size: Any = (), *, dtype: Any = np.float32,
             generator: Generator | Source | None = None, requires_grad: bool = False) -> Tensor:
     """Numbers uniform in [low, high), of shape `size`."""
-    drawn = source_of(generator).random(normal_shape(size), dtype=drawing(dtype))
-    return made(low + (high - low) * drawn if (low, high) != (0.0, 1.0) else drawn, dtype, requires_grad)
+    numbers = drawn(generator, lambda source: source.random(normal_shape(size), dtype=drawing(dtype)))
+    return made(low + (high - low) * numbers if (low, high) != (0.0, 1.0) else numbers, dtype, requires_grad)
 
 
 def normal(mean: float = 0.0, std: float = 1.0, size: Any = (), *, dtype: Any = np.float32,
            generator: Generator | Source | None = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers of this mean and standard deviation, of shape `size`."""
-    drawn = source_of(generator).standard_normal(normal_shape(size), dtype=drawing(dtype))
-    return made(mean + std * drawn if (mean, std) != (0.0, 1.0) else drawn, dtype, requires_grad)
+    numbers = drawn(generator, lambda source: source.standard_normal(normal_shape(size), dtype=drawing(dtype)))
+    return made(mean + std * numbers if (mean, std) != (0.0, 1.0) else numbers, dtype, requires_grad)
 
 
 def drawing(dtype: Any) -> Any:
@@ -136,21 +146,24 @@ def randint(low: int, high: int | None = None, size: Any = (), *, dtype: Any = n
     low, high = (0, low) if high is None else (low, high)
     if low >= high:
         raise ArgumentError(f"randint: there is no whole number from {low} to {high - 1}. The upper bound is not included.")
-    return made(source_of(generator).integers(low, high, normal_shape(size)), dtype, False)
+    return made(drawn(generator, lambda source: source.integers(low, high, normal_shape(size))), dtype)
 
 
 def permutation(x: Any, *, generator: Generator | Source | None = None) -> Tensor:
     """The numbers from 0 to `x - 1` in random order; or the rows of an array in random order."""
-    return tensor(source_of(generator).permutation(x if isinstance(x, int) else np.asarray(x)))
+    if isinstance(x, int):
+        return tensor(drawn(generator, lambda source: source.permutation(x)))
+    order = drawn(generator, lambda source: source.permutation(typeof(x).shape[0]))
+    return tensor(getitem(x, order))
 
 
 def bernoulli(p: Array, size: Any = None, *, dtype: Any = np.float32, generator: Generator | Source | None = None) -> Tensor:
     """1 with chance `p`, else 0; `p` is a number, with a `size`, or an array with a chance for each."""
     shape = typeof(p).shape if size is None else normal_shape(size)
-    chances = np.asarray(p)
-    if ((chances < 0) | (chances > 1)).any():
+    chances = as_value(p)
+    if not isinstance(chances, Box) and ((chances < 0) | (chances > 1)).any():
         raise ArgumentError("bernoulli: a chance is a number from 0 to 1.")
-    return made(source_of(generator).random(shape) < chances, dtype, False)
+    return made(drawn(generator, lambda source: source.random(shape)) < chances, dtype)
 
 
 # ---------------------------------------------------------------------------------------- noise in networks
@@ -167,4 +180,5 @@ def dropout(input: Array, p: float = 0.5, training: bool = True, *, generator: G
         raise ArgumentError(f"dropout: p is the chance to be dropped, from 0 to 1, not {p}.")
     if not training or p == 0:
         return input
-    return drop(input, source_of(generator).random(typeof(input).shape, dtype=np.float32) >= p, p=p)
+    numbers = drawn(generator, lambda source: source.random(typeof(input).shape, dtype=np.float32))
+    return drop(input, numbers >= p, p=p)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.interpreter import Box, under
+from chainrule.core.interpreter import Box, interpreter_of_users, now, under
 from chainrule.core.type import Array, typeof
 from chainrule.errors import ArgumentError, NonScalarError, NoPathError, ShapeError
 
+from . import eager
 from .cuts import copies, told
 from .eager import EAGER, Contribution, constant, number, plain
 
@@ -93,10 +94,11 @@ def contributions(t: Any) -> list[Contribution]:
 
 def shown(g: Array) -> Any:
     """A gradient as users get it: a tensor."""
-    return g if isinstance(g, Box) else constant(g)
+    return g if type(g) is eager.Tensor else constant(g)
 
 
 def gradient_of(t: Any) -> Any:
+    now().meet(t)
     if t.prim is None or t.serial in retained:
         total = t.memo.total if t.memo else None
         return None if total is None else shown(total)
@@ -110,6 +112,7 @@ def set_gradient(t: Any, value: Array | None) -> None:
     """Set `.grad`, or with None forget it; sweeps before this no longer count."""
     if value is not None and typeof(value).shape != t.shape:
         raise ArgumentError(f"grad: a gradient of {t.label} has its shape, {t.shape}, not {typeof(value).shape}.")
+    now().meet(t)
     memo = t.remember()
     memo.total = plain(value)
     memo.contributions = [] if value is None else [Contribution(0, "assigned", memo.total)]
@@ -124,7 +127,7 @@ class Handle:
             raise ArgumentError(f"register_hook: {tensor.label} does not require a gradient, so the hook would never be called.")
 
         def on_array(g: Array) -> Array | None:
-            with under(EAGER):
+            with under(interpreter_of_users()):
                 replaced = hook(shown(g))
             return replaced if isinstance(g, Box) else number(replaced, "hook")
 

@@ -9,14 +9,15 @@ from typing import Any, cast
 import numpy as np
 
 import chainrule.ops.face  # noqa: F401  puts operators and methods on every box
-from chainrule.core.interpreter import NUMPY, current, under
+from chainrule.core.interpreter import NUMPY, Box, concrete, current, now, under
 from chainrule.core.reverse import Recorded
 from chainrule.core.source import line_of
-from chainrule.core.type import Array, is_float
-from chainrule.errors import ArgumentError, DTypeError, ImmutableError
+from chainrule.core.type import Array
+from chainrule.errors import ArgumentError, ImmutableError
 from chainrule.ops.arithmetic import add, divide, multiply, subtract
 
 from . import eager, sweeps
+from .conversion import as_value, fresh, must_be_float
 from .cuts import Cut, called
 from .eager import EAGER, Contribution, Memo
 
@@ -93,16 +94,15 @@ class Tensor(Recorded):
         if self.prim is not None:
             raise ImmutableError(f"{self.label} was computed, so its values follow from others. Assign to the leaf they "
                                  "come from, or make a new tensor with cr.tensor(values).")
-        new = np.asarray(value.value if isinstance(value, Tensor) else value, dtype=self.dtype)
+        now().meet(self)
+        new = as_value(value, self.dtype)
         if new.shape != self.shape:
             raise ArgumentError(f"{self.label}: new values of shape {new.shape} do not fit; the shape of a tensor is fixed.")
         self.value = new
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a read-only NumPy array, without a copy; what is computed from it is not recorded."""
-        if self.owner is EAGER:
-            eager.note_copy("numpy()", self)
-        view = np.asarray(self.value).view()
+        view = self.concrete("numpy()").view()
         view.flags.writeable = False
         return view
 
@@ -117,9 +117,10 @@ class Tensor(Recorded):
         return self.concrete("tolist()").tolist()
 
     def concrete(self, use: str) -> np.ndarray[Any, Any]:
+        now().meet(self)
         if self.owner is EAGER:
             eager.note_copy(use, self)
-        return np.asarray(self.value)
+        return concrete(self.value, use)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         view = self.numpy()
@@ -209,6 +210,8 @@ class Tensor(Recorded):
         return EAGER.binary(divide, self, other, NONE) if current.get(EAGER) is EAGER else divide(self, other)
 
     def __repr__(self) -> str:
+        if isinstance(self.value, Box):
+            return f"<{self.value} being staged>"
         body = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.prim is not None:
@@ -218,12 +221,6 @@ class Tensor(Recorded):
         if self.name:
             notes.append(f"name={self.name!r}")
         return f"tensor({', '.join([body, *notes])})"
-
-
-def must_be_float(dtype: np.dtype[Any], where: str) -> None:
-    if not is_float(dtype):
-        raise DTypeError(f"{where}: a gradient needs real numbers, and this is {dtype}. Write 2.0 instead of 2, or give "
-                         "dtype=cr.float32.")
 
 
 def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False, name: str | None = None) -> Tensor:
@@ -236,7 +233,7 @@ def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False, name: s
     >>> cr.tensor([1.0, 2.0]).dtype
     dtype('float32')
     """
-    array = as_numpy(data, dtype)
+    array = fresh(data, dtype)
     if requires_grad:
         must_be_float(array.dtype, "tensor")
     made: Tensor = eager.constant(array)
@@ -245,33 +242,6 @@ def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False, name: s
     if name is not None:
         made.name = name
     return made
-
-
-def as_numpy(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
-    """A fresh array of real numbers, integers or booleans, float32 where Python floats came in."""
-    if isinstance(data, Tensor):
-        data = data.value
-    elif hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray | np.generic):
-        data = np.from_dlpack(data)
-    elif isinstance(data, list | tuple) and any(isinstance(x, Tensor) and x.requires_grad for x in data):
-        raise ArgumentError("tensor: the list holds tensors that require gradients, and copying their values would cut the "
-                            "graph. Join them with cr.stack(list).")
-    try:
-        array = np.array(data, dtype=dtype)
-    except (ValueError, TypeError) as error:
-        raise DTypeError(f"tensor: these data do not make an array of numbers: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(f"tensor: {array.dtype} is not a kind of number chainrule computes with: use floats, integers or "
-                         "booleans.")
-    python = not isinstance(data, np.ndarray | np.generic) and dtype is None
-    return array.astype(np.float32) if python and array.dtype == np.float64 and not holds_numpy(data) else array
-
-
-def holds_numpy(data: Any) -> bool:
-    """Whether nested lists hold NumPy numbers, whose dtype is kept."""
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return isinstance(data, np.ndarray | np.generic)
 
 
 def _rebuild(value: np.ndarray[Any, Any], requires_grad: bool, name: str | None) -> Tensor:

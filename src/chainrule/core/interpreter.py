@@ -1,7 +1,7 @@
 """An interpreter says what it means to apply a primitive; the current one is asked at every operation."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -29,6 +29,15 @@ class Interpreter:
     def owns(self, x: Array) -> bool:
         """Whether `x` is a box of this very interpreter: the test that keeps nested derivatives apart."""
         return isinstance(x, Box) and x.owner is self
+
+    def meet(self, holder: Any) -> None:
+        """A tensor or an optimizer, whose numbers outlive this computation, is about to be read or changed."""
+        if self.parent is not self:
+            self.parent.meet(holder)
+
+    def draw(self, source: np.random.Generator, drawn: Callable[[], Array]) -> Array:
+        """The random numbers that `drawn` takes from `source`."""
+        return drawn() if self.parent is self else self.parent.draw(source, drawn)
 
 
 class Box:

@@ -65,7 +65,8 @@ class Graph:
         known: dict[Symbol, Array] = dict(zip(self.inputs, args))
         for line in self.lines:
             out = line.prim(*(look(a, known) for a in line.args), **line.params)
-            known.update(zip(line.targets, out if isinstance(out, tuple) else (out,)))
+            for target, value in zip(line.targets, out if isinstance(out, tuple) else (out,)):
+                known[target] = value.item() if target.type.weak and isinstance(value, np.ndarray | np.generic) else value
         return look(self.output, known)
 
     def check(self) -> None:

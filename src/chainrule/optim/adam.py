@@ -4,7 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.core.type import Array
+import numpy as np
+
+from chainrule.core.type import Array, typeof
 from chainrule.ops.power import sqrt
 from chainrule.tensor import Tensor
 
@@ -28,14 +30,18 @@ class Adam(Optimizer):
         must(options["eps"] >= 0, self, "eps", options["eps"], "at least 0")
         must(all(0 <= b < 1 for b in options["betas"]), self, "betas", options["betas"], "two numbers from 0 to below 1")
 
+    def initial(self, p: Array, **options: Any) -> State:
+        return {"step": 0, "mean": np.zeros(*typeof(p)[:2]), "square": np.zeros(*typeof(p)[:2])}
+
     def update(self, p: Array, g: Array, state: State, *, lr: float, betas: tuple[float, float],  # type: ignore[override]
                eps: float, weight_decay: float) -> tuple[Array, State]:
         if weight_decay:
             g = g + weight_decay * p
         beta1, beta2 = betas
-        t = state.get("step", 0) + 1
-        m = beta1 * state["mean"] + (1 - beta1) * g if state else (1 - beta1) * g
-        v = beta2 * state["square"] + (1 - beta2) * (g * g) if state else (1 - beta2) * (g * g)
+        state = state or self.initial(p)
+        t = state["step"] + 1
+        m = beta1 * state["mean"] + (1 - beta1) * g
+        v = beta2 * state["square"] + (1 - beta2) * (g * g)
         size = sqrt(v) * (1 - beta2 ** t) ** -0.5 + eps
         return p - lr / (1 - beta1 ** t) * (m / size), {"step": t, "mean": m, "square": v}
 

@@ -1,11 +1,12 @@
 """An optimizer holds parameters, and what its update rule remembers of each."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from chainrule.core.interpreter import now
 from chainrule.core.type import Array, typeof
 from chainrule.errors import ArgumentError, GradientError
 from chainrule.tensor import Tensor
@@ -64,16 +65,37 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient. Raises GradientError where none has one: a sweep was forgotten."""
         moved = False
+        now().meet(self)
         for group in self.param_groups:
             options = {k: v for k, v in group.items() if k != "params"}
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
-                    p.data, self.state[p] = self.update(p.value, g.value, self.state.get(p, {}), **options)
+                    state = self.state_of(p, **options)
+                    p.data, new = self.update(p.value, g.value if isinstance(g, Tensor) else g, state, **options)
+                    state.update(new)
                     moved = True
         if not moved:
             raise GradientError(f"{type(self).__name__}.step: none of the parameters has a gradient. Call loss.backward() first, "
                                 "on a loss computed from these very tensors.")
+
+    def initial(self, p: Array, **options: Any) -> State:
+        """What is remembered of a parameter before its first step, if that is always the same set of arrays."""
+        return {}
+
+    def state_of(self, p: Tensor, **options: Any) -> State:
+        """What is remembered of a parameter: one dict for good, whose entries the steps replace."""
+        if p not in self.state:
+            self.state[p] = self.initial(p, **options)
+        return self.state[p]
+
+    def cells(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """Every number that changes between steps while the program stays the same: the dict it is in, and its name there."""
+        for group in self.param_groups:
+            yield group, "lr"
+            for p in group["params"]:
+                state = self.state_of(p, **{k: v for k, v in group.items() if k != "params"})
+                yield from ((state, name) for name in state)
 
     def zero_grad(self) -> None:
         """Forget the gradients: without this, the next sweep adds to them."""
@@ -102,8 +124,10 @@ class Optimizer:
                                         f"{typeof(value).shape}, the parameter {parameters[number].shape}.")
         for own, loaded in zip(self.param_groups, groups):
             own.update({k: v for k, v in loaded.items() if k != "params"})
-        self.state = {parameters[i]: {k: np.array(v) if typeof(v).shape else v for k, v in s.items()}
-                      for i, s in state["state"].items()}
+        for remembered in self.state.values():
+            remembered.clear()
+        for i, s in state["state"].items():
+            self.state.setdefault(parameters[i], {}).update({k: np.array(v) if typeof(v).shape else v for k, v in s.items()})
 
     def __repr__(self) -> str:
         rows = [f"{len(g['params'])} parameters, {', '.join(f'{k}={v}' for k, v in g.items() if k != 'params')}"

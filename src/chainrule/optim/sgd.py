@@ -4,7 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.core.type import Array
+import numpy as np
+
+from chainrule.core.type import Array, typeof
 from chainrule.errors import ArgumentError
 from chainrule.tensor import Tensor
 
@@ -38,6 +40,10 @@ class SGD(Optimizer):
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ArgumentError(f"SGD: nesterov looks ahead along the momentum, so it needs momentum > 0 and dampening = 0, not "
                                 f"{options['momentum']} and {options['dampening']}.")
+
+    def initial(self, p: Array, **options: Any) -> State:
+        steady = options["momentum"] and not options["dampening"]  # else the first step differs from the others
+        return {"velocity": np.zeros(*typeof(p)[:2])} if steady else {}
 
     def update(self, p: Array, g: Array, state: State, *, lr: float, momentum: float, dampening: float,  # type: ignore[override]
                weight_decay: float, nesterov: bool) -> tuple[Array, State]:
