@@ -16,7 +16,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("core",),
     ("ops",),
     ("cuts", "scopes", "conversion", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms", "jacobians",
-     "recompute", "rules", "differences"),
+     "recompute", "rules", "scan", "differences"),
     ("check", "nn", "optim", "explanation"),
     ("train",),
     ("cli",),

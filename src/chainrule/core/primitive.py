@@ -56,6 +56,7 @@ class Primitive:
     domain: tuple[tuple[float, float], ...] | None = None  # where the laws and the accuracy table look
     doc: str = ""
     declared: Callable[..., Any] | None = None  # the function as written, whose signature people see
+    keeping: Callable[[dict[str, Any]], dict[str, Any]] | None = None  # options that give what rules read as further outputs
     flows: bool = field(init=False)  # whether gradients can flow to every argument
     arity: int | None = field(init=False)  # of an operation without options: how many arrays it takes; None: any number
 

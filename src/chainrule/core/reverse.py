@@ -72,6 +72,11 @@ class Partial:
         raise NotImplementedError
 
 
+def nothing(t: Type) -> Array:
+    """Zeros that take no memory, however many."""
+    return np.broadcast_to(np.zeros((), t.dtype), t.shape)
+
+
 class Parts(Partial):
     """The gradient of an operation with several outputs: one entry for each output that received any."""
 
@@ -86,7 +91,7 @@ class Parts(Partial):
 
     def filled(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """One gradient per output, zero where none arrived."""
-        return tuple(self.entries[i] if i in self.entries else np.zeros(*typeof(o)[:2]) for i, o in enumerate(outputs))
+        return tuple(self.entries[i] if i in self.entries else nothing(typeof(o)) for i, o in enumerate(outputs))
 
 
 class Pieces(Partial):
@@ -140,10 +145,11 @@ class Reverse(Interpreter):
 
     def apply(self, prim: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Array:
         values = tuple(self.lower(a, prim.name) for a in args)
-        out = self.parent.apply(prim, values, params)
         sources = tuple(a if self.owns(a) and rule else None for a, rule in zip(args, prim.backward))
         if all(a is None for a in sources):
-            return out
+            return self.parent.apply(prim, values, params)
+        params = prim.keeping(params) if prim.keeping else params
+        out = self.parent.apply(prim, values, params)
         return self.outputs(self.box(out, prim, args, sources, values, params))
 
     def box(self, out: Array, prim: Primitive, args: tuple[Array, ...], sources: Sequence[Recorded | None],
@@ -188,7 +194,7 @@ class Reverse(Interpreter):
         """
         gradients = {root: seed}
         hurry = optimistic.get() and not create_graph
-        with under(self if create_graph else rules_under or self.parent), np.errstate(all="ignore"):
+        with under(rules_under or (self if create_graph else self.parent)), np.errstate(all="ignore"):
             for x in order or self.history(root):
                 g = gradients.get(x)
                 if g is None:

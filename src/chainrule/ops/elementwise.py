@@ -113,8 +113,9 @@ def slope_tangent(slopes: tuple[Slope, ...]) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=4096)
-def elementwise_dtype(forward: Callable[..., Any], examples: tuple[Any, ...], params: tuple[Any, ...]) -> np.dtype[Any]:
-    made = [e if not isinstance(e, np.dtype) else np.empty((0,), e) for e in examples]
+def elementwise_dtype(forward: Callable[..., Any], kinds: tuple[Any, ...], params: tuple[Any, ...]) -> np.dtype[Any]:
+    """The dtype of a result; `kinds` has dtype and weakness of each argument (not an example: 1 and 1.0 are equal keys)."""
+    made = [None if kind is None else Type((), *kind).example() for kind in kinds]
     with np.errstate(all="ignore"):
         return np.asarray(forward(*made, **dict(params))).dtype
 
@@ -122,9 +123,9 @@ def elementwise_dtype(forward: Callable[..., Any], examples: tuple[Any, ...], pa
 def elementwise_type(name: str, forward: Callable[..., Any], *types: Type | None, **params: Any) -> Type:
     """Shapes broadcast; the dtype is what NumPy makes of empty arrays of these dtypes."""
     known = [t for t in types if t is not None]
-    examples = tuple(None if t is None else (t.example() if t.weak else t.dtype) for t in types)
+    kinds = tuple(None if t is None else (t.dtype, t.weak) for t in types)
     try:
-        dtype = elementwise_dtype(forward, examples, tuple(params.items()))
+        dtype = elementwise_dtype(forward, kinds, tuple(params.items()))
     except TypeError:
         raise DTypeError(f"{name} has no meaning for {' and '.join(map(str, known))}.") from None
     return Type(broadcast(name, *known), dtype)
