@@ -52,6 +52,8 @@ browser:
 bench: .venv/peers
 	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/explain.py
+	$(BIN)/python benchmarks/contractions.py
+	$(BIN)/python benchmarks/training_steps.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

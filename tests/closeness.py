@@ -22,6 +22,12 @@ EXACT = frozenset({
 })
 """Operations that choose, move or cut numbers, and round none."""
 
+SUMS = frozenset({
+    "sum", "mean", "cumsum", "matmul", "chain_matmul", "linear", "einsum", "chain_einsum", "vecdot", "convolution",
+    "transposed_convolution", "kernel_convolution", "average_windows", "average_spread", "add_at",
+})
+"""Operations that add up products: what rounding does to them is in proportion to the sum of the magnitudes."""
+
 # In a program with both, everything is as exact as float32 is: NumPy's gates compute parts of themselves in the narrower dtype.
 RELATIVE = {np.dtype("float32"): 1e-5, np.dtype("float64"): 1e-11}
 NOISE = 4.0
@@ -33,21 +39,26 @@ def replay(graph: Graph, inputs: list[Any], rng: np.random.Generator | None = No
     known = dict(zip(graph.inputs, inputs))
     with np.errstate(all="ignore"):
         for line in graph.lines:
-            out = line.prim.forward(*(look(a, known) for a in line.args), **line.params)
+            args = [look(a, known) for a in line.args]
+            out = line.prim.forward(*args, **line.params)
             parts = out if isinstance(out, tuple) else (out,)
-            if rng is not None and line.prim.name not in EXACT:
-                parts = [noisy(part, rng) for part in parts]
+            if rng is not None and line.prim.name in SUMS:
+                sizes = [a if a is None or not is_float(typeof(a).dtype) else np.abs(a) for a in args]
+                parts = (noisy(out, line.prim.forward(*sizes, **line.params), rng),)
+            elif rng is not None and line.prim.name not in EXACT:
+                parts = [noisy(part, part, rng) for part in parts]
             known.update(zip(line.targets, parts))
     return [np.asarray(look(a, known)) for a in graph.output]
 
 
-def noisy(x: Any, rng: np.random.Generator) -> Any:
-    """What rounding could have made of x; a zero may also have the other sign."""
+def noisy(x: Any, size: Any, rng: np.random.Generator) -> Any:
+    """What rounding could have made of x, in proportion to a size; a zero may also have the other sign."""
     x = np.asarray(x)
     if not is_float(x.dtype):
         return x
-    shaken = np.asarray(x * (1 + NOISE * np.finfo(x.dtype).eps * rng.uniform(-1, 1, x.shape)), x.dtype)
-    return np.where(x == 0, np.copysign(x, rng.uniform(-1, 1, x.shape)).astype(x.dtype), shaken)
+    shaken = np.asarray(x + size * (NOISE * np.finfo(x.dtype).eps * rng.uniform(-1, 1, x.shape)), x.dtype)
+    shaken = np.where(np.isfinite(x), shaken, x)
+    return np.where(shaken == 0, np.copysign(x, rng.uniform(-1, 1, x.shape)).astype(x.dtype), shaken)
 
 
 def nearly(a: np.ndarray, b: np.ndarray, rtol: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("ops",),
     ("cuts", "scopes", "conversion", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms", "jacobians",
      "recompute", "rules", "scan", "differences"),
-    ("check", "nn", "optim", "explanation"),
+    ("check", "compiler", "nn", "optim", "explanation"),
     ("train",),
     ("cli",),
 )
@@ -130,6 +131,14 @@ LAZY = {"latex2mathml": "explanation/faces/mathml.py", "resvg_py": "explanation/
         "PIL": "explanation/faces/raster.py", "imageio_ffmpeg": "explanation/faces/raster.py",
         "pymupdf_fonts": "explanation/faces/fonts.py"}
 """Libraries that one face needs, and where they may be imported: inside a function, when the face is asked for."""
+NATIVE = ("compiler/native/", "compiler/contractions/")
+"""The folders that write machine code with llvmlite: they are imported inside a function, when something is compiled."""
+
+
+def test_importing_and_using_chainrule_loads_no_optional_library():
+    program = ("import sys, chainrule as cr; w = cr.tensor(2.0, requires_grad=True); (w * w).backward(); cr.compile(lambda x: x);"
+               f"assert not {{*{[*LAZY, 'llvmlite']!r}}} & {{*sys.modules}}")
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_import_needs_numpy_alone():
@@ -143,5 +152,6 @@ def test_import_needs_numpy_alone():
                 for name in names:
                     top = name.split(".")[0]
                     lazy = node in inner and path.as_posix().endswith(LAZY.get(top, "nowhere"))
+                    lazy = lazy or (top == "llvmlite" and any(folder in path.as_posix() for folder in NATIVE))
                     known = top in ("chainrule", "numpy") or top in sys.stdlib_module_names
                     assert known or lazy, f"{path.name} imports {name}"

@@ -20,7 +20,8 @@
         └── DataError             data that cannot be trained on
 
     ChainruleWarning
-    └── PrecisionWarning      float64 data meets float32 parameters
+    ├── PrecisionWarning      float64 data meets float32 parameters
+    └── CompileWarning        a compiled function that runs slower than it could
 """
 
 
@@ -102,3 +103,7 @@ class ChainruleWarning(UserWarning):
 
 class PrecisionWarning(ChainruleWarning):
     """float64 data meets float32 parameters, and everything after it is computed in float64."""
+
+
+class CompileWarning(ChainruleWarning):
+    """A compiled function runs slower than it could: without llvmlite, or with many programs."""

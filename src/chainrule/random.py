@@ -180,5 +180,6 @@ def dropout(input: Array, p: float = 0.5, training: bool = True, *, generator: G
         raise ArgumentError(f"dropout: p is the chance to be dropped, from 0 to 1, not {p}.")
     if not training or p == 0:
         return input
-    numbers = drawn(generator, lambda source: source.random(typeof(input).shape, dtype=np.float32))
+    shape = typeof(input).shape
+    numbers = drawn(generator, lambda source: source.random(shape, dtype=np.float32))
     return drop(input, numbers >= p, p=p)

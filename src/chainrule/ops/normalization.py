@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.core.type import Array, Shape, Type, normal_axes, typeof
 from chainrule.errors import ShapeError
 
-from .broadcasting import reshape, stop_gradient
+from .broadcasting import chain, reshape, stop_gradient
 from .families import Samples, arrays, composite, past_batch, primitive, reduced_shape, several
 from .power import sqrt, square
 from .reduction import count
@@ -35,8 +35,8 @@ def standardize_rule(g: Any, y: Any, x: Array, axis: Shape, eps: float) -> Array
     """
     (g, at_mean, at_variance), (y, _, variance) = g, y
     n, deviation = count(x, axis), sqrt(variance + eps)
-    level = mean(g, axis=axis, keepdims=True) - at_mean * deviation / n
-    along = mean(g * y, axis=axis, keepdims=True) - 2 * at_variance * (variance + eps) / n
+    level = mean(g, axis=axis, keepdims=True) - chain(at_mean, deviation) / n
+    along = mean(g * y, axis=axis, keepdims=True) - 2 * chain(at_variance, variance + eps) / n
     return (g - level - y * along) / deviation
 
 

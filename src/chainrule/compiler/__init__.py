@@ -1,0 +1,1 @@
+"""A compiled function is traced once, improved by passes, lowered to loops, and run as native code."""

@@ -1,0 +1,1 @@
+"""Contractions: products of matrices, convolutions and their gradients, by one generator."""

@@ -1,0 +1,1 @@
+"""Lowering turns the lines of a graph into launches of kernels."""

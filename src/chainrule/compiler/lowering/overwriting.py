@@ -1,0 +1,74 @@
+"""Overwriting puts a new value into the place of an old one, where nothing reads the old one afterwards."""
+from __future__ import annotations
+
+from typing import Any
+
+from .affine import flat, strides_of
+from .building import Opaque
+from .fusion import Fusion
+from .groups import Group
+from .joining import Join
+from .nodes import Node, Ref, beneath, original
+from .products import Product
+
+
+def arguments(item: Any) -> tuple[Ref, ...]:
+    """What an item reads one element after the other, and may compute itself."""
+    return item.args if isinstance(item, Node) else item.bias if isinstance(item, Product) else ()
+
+
+def fixed(item: Any) -> tuple[Ref, ...]:
+    """What an item reads from memory in its own order."""
+    if isinstance(item, Opaque):
+        return tuple(x for x in item.inputs if isinstance(x, Ref))
+    return item.operands if isinstance(item, Product) else item.foreign
+
+
+def read_by(unit: Any) -> list[Node]:
+    """All that a unit reads."""
+    items = [unit] if isinstance(unit, Opaque) else [*unit.members, unit.product] if unit.product else unit.members
+    return list(beneath(ref for item in items for ref in (*arguments(item), *fixed(item))))
+
+
+def readers_of(fusion: Fusion, leaf: Node) -> list[Any]:
+    """The units that read a leaf, once all of them are there."""
+    if not fusion.readers:
+        for unit in fusion.units:
+            for source in {original(source) for source in read_by(unit)}:
+                fusion.readers.setdefault(source, []).append(unit)
+    return fusion.readers.get(leaf, [])
+
+
+def may_overwrite(fusion: Fusion, node: Node, leaf: Node) -> bool:
+    """Whether a node may be written where a leaf lies, both in C order; if so, the units that read the leaf come before."""
+    unit = node.group
+    if isinstance(unit, Join):  # its parts are written before
+        return False
+    readers = [u for u in readers_of(fusion, leaf) if u is not unit]
+    if any(fusion.precedes(unit, reader) for reader in readers) or not in_place(unit, node, leaf, readers_of(fusion, leaf)):
+        return False
+    for reader in readers:
+        fusion.depend(unit, reader)
+    if isinstance(unit, Group) and unit in readers_of(fusion, leaf):
+        unit.overwrites.add(leaf.stores[0])
+    return True
+
+
+def in_place(unit: Any, node: Node, leaf: Node, readers: list[Any]) -> bool:
+    """Whether a unit reads each element of the leaf only where it writes that of the node, and before. (A careful product, which
+    may be computed again, overwrites an element only once: its contraction keeps a mask.)"""
+    if unit not in readers:
+        return True
+    if not isinstance(unit, Group) or unit.rows or unit.terminals:
+        return False
+    items = [*unit.members, unit.product] if unit.product else unit.members
+    if any(original(source) is leaf for item in items for source in beneath(fixed(item))):
+        return False
+    if unit.product and any(original(source) is leaf for source in beneath(unit.product.bias)):
+        return False
+    unit.settle()
+    if unit.dims_of(node) != set(unit.loops):
+        return False
+    place, strides = flat(unit.places[node], strides_of(node.shape)), strides_of(leaf.shape)
+    return all(source is leaf and flat(at, strides) == place for member in unit.members
+               for source, at in unit.reached(member) if original(source) is leaf)

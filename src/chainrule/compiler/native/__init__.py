@@ -1,0 +1,1 @@
+"""Machine code: kernels as LLVM, vector mathematics, threads, and the store of compiled programs."""

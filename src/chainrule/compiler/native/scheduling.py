@@ -1,0 +1,105 @@
+"""A schedule is a plan as the runtime reads it: whole numbers in a row, with addresses of functions in them."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..loops.language import Contraction, Kernel
+from ..plan import Call, Launch, Place, Plan, Repeat, Step, When
+from . import canonical, runtime
+from .compiling import Code
+
+WORTH = 6_000.0
+"""Nanoseconds from which on a phase is divided among threads: several times what handing over and joining cost."""
+
+PIECES = 3
+"""Into how many pieces each thread's share of a loop is cut: threads that are done take what others have not begun. A contraction
+packs its panels for each piece, and has one."""
+
+
+def launches(steps: Sequence[Step]) -> list[Launch]:
+    """All launches, those that are repeated too, in order."""
+    found: list[Launch] = []
+    for step in steps:
+        if isinstance(step, Launch):
+            found.append(step)
+        elif isinstance(step, Repeat | When):
+            found += launches(step.steps)
+    return found
+
+
+class Distinct:
+    """The kernels of a plan, each once. Equal text makes them one: 0.0 and -0.0 are equal as numbers, and not the same."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.kernels: list[Kernel | Contraction] = []
+        self.texts: list[str] = []
+        self.numbers: dict[int, int] = {}
+        known: dict[str, int] = {}
+        for launch in launches(plan.steps):
+            if id(launch.kernel) in self.numbers:
+                continue
+            text = canonical.text(launch.kernel)
+            if text not in known:
+                known[text] = len(known)
+                self.kernels.append(launch.kernel)
+                self.texts.append(text)
+            self.numbers[id(launch.kernel)] = known[text]
+
+
+@dataclass
+class Schedule:
+    """The words so far; the calls into Python, by number; the loops' variables, by number."""
+
+    plan: Plan
+    distinct: Distinct
+    code: Code
+    threads: int
+    words: list[int] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    variables: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slots = {buffer.name: number for number, buffer in enumerate(self.plan.buffers)}
+        self.add(self.plan.steps)
+        self.words.append(runtime.END)
+
+    def add(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Launch):
+                self.launch(step)
+            elif isinstance(step, Call):
+                self.words += (runtime.CALL, len(self.calls))
+                self.calls.append(step)
+            elif isinstance(step, When):
+                self.words += (runtime.WHEN, self.slots[step.flag.buffer], step.flag.offset, 0)
+                away = len(self.words) - 1
+                self.add(step.steps)
+                self.words[away] = len(self.words)
+            elif step.count > 0:
+                variable = self.variables.setdefault(step.variable, len(self.variables))
+                self.words += (runtime.REPEAT, variable)
+                begin = len(self.words)
+                self.add(step.steps)
+                self.words += (runtime.AGAIN, variable, step.count, begin)
+
+    def launch(self, launch: Launch) -> None:
+        number = self.distinct.numbers[id(launch.kernel)]
+        phases = self.code.compiled[number].phases
+        self.words += (runtime.LAUNCH, len(launch.places), len(phases))
+        for place, array in zip(launch.places, launch.kernel.arrays):
+            self.words += self.place(place, array.dtype)
+        most = 1 if isinstance(launch.kernel, Contraction) else PIECES
+        for phase, address in zip(phases, self.code.addresses[number]):
+            pieces = max(1, min(most, phase.rounds // (2 * self.threads)))
+            self.words += (address, phase.rounds, pieces if phase.rounds > 1 and phase.cost > WORTH else 0)
+
+    def place(self, place: Place, dtype: np.dtype) -> list[int]:
+        size = dtype.itemsize
+        words = [self.slots[place.buffer], place.offset * size, len(place.steps)]
+        for name, stride in place.steps:
+            words += (self.variables.setdefault(name, len(self.variables)), stride * size)
+        return words

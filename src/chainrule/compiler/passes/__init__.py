@@ -1,0 +1,1 @@
+"""A pass makes a graph better: the same results with fewer, smaller or earlier computations."""

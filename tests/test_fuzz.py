@@ -1,0 +1,94 @@
+"""Random programs give the same results in NumPy and compiled, with all passes and with some of them off.
+
+`CHAINRULE_FUZZ=100000` tries so many programs, `CHAINRULE_FUZZ_SEED=123` that one alone. On a mismatch the seed is shown, and the
+program as staged and as compiled.
+"""
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from chainrule.compiler.passes.running import TABLES
+from chainrule.core.stage import Graph
+from closeness import mismatch, replay
+from compiling import improved, run_together
+from random_graphs import random_program
+
+pytest.importorskip("llvmlite")
+
+TOGETHER = 20
+CHUNK = 100
+COUNT = int(os.environ.get("CHAINRULE_FUZZ", 2000))
+SEED = os.environ.get("CHAINRULE_FUZZ_SEED")
+OFF = [frozenset({name}) for name in [*TABLES, "simplify", "share"]] + [frozenset({"simplify", "share", "dead"})]
+
+
+class Case(NamedTuple):
+    """A program, its results in NumPy, and the graphs that must give the same."""
+
+    seed: int
+    graph: Graph
+    inputs: list[Any]
+    expected: list[np.ndarray]
+    variants: list[Graph]
+
+
+def case(seed: int) -> Case | None:
+    """A random program; None where it fails in NumPy, or gives nothing."""
+    program = random_program(seed)
+    graph, inputs = program.graph(), program.inputs()
+    try:
+        expected = replay(graph, inputs)
+    except (ValueError, IndexError, np.linalg.LinAlgError):
+        return None
+    variants = [improved(graph), *([improved(graph, OFF[seed // 2 % len(OFF)])] if seed % 2 else [])]
+    return Case(seed, graph, inputs, expected, variants) if expected else None
+
+
+def failures(cases: list[Case]) -> list[str]:
+    """What goes wrong with these programs, compiled together; alone, where together they do not compile."""
+    graphs = [graph for each in cases for graph in each.variants]
+    try:
+        found = run_together(graphs, [each.inputs for each in cases for _ in each.variants])
+    except Exception as error:
+        if len(cases) == 1:
+            return [report(cases[0], cases[0].variants[0], f"{type(error).__name__}: {error}")]
+        alone = [text for each in cases for text in failures([each])]
+        return alone or [f"only together, seeds {[each.seed for each in cases]}: {error}"]
+    outputs = iter(found)
+    return [report(each, graph, wrong) for each in cases for graph in each.variants
+            if (wrong := mismatch([each.graph, graph], each.inputs, each.expected, next(outputs)))]
+
+
+def report(each: Case, graph: Graph, wrong: str) -> str:
+    return f"seed {each.seed}: {wrong}\n\nas staged:\n{each.graph}\n\nas compiled:\n{graph}"
+
+
+def check(seeds: range) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, of empty means and the like
+        cases = [each for seed in seeds if (each := case(seed))]
+        wrong = [text for i in range(0, len(cases), TOGETHER) for text in failures(cases[i:i + TOGETHER])]
+    assert not wrong, f"{len(wrong)} of seeds {seeds.start} to {seeds.stop - 1}:\n\n" + "\n\n".join(wrong[:3])
+
+
+@pytest.mark.skipif(SEED is not None, reason="one seed alone was asked for")
+@pytest.mark.parametrize("start", range(0, COUNT, CHUNK))
+def test_random_programs_give_the_same_compiled(start):
+    check(range(start, min(start + CHUNK, COUNT)))
+
+
+@pytest.mark.skipif(SEED is None, reason="no seed was asked for")
+def test_the_program_of_one_seed():
+    check(range(int(SEED or 0), int(SEED or 0) + 1))
+
+
+def test_a_seed_always_gives_the_same_program():
+    for seed in range(20):
+        first, second = random_program(seed), random_program(seed)
+        assert str(first.graph()) == str(second.graph())
+        assert all(np.array_equal(a, b) for a, b in zip(first.inputs(), second.inputs()))
