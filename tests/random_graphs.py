@@ -53,6 +53,8 @@ def random_program(seed: int) -> Program:
     sizes = rng.choice(SIZES, 3)
     if rng.random() < 0.04:
         sizes[0] = 0
+    if rng.random() < 0.04:
+        sizes = np.array([1, 3, rng.choice((64, 100, 1000))])
     types = [Type(shape_of(rng, sizes), np.dtype(str(rng.choice(DTYPES)))) for _ in range(rng.integers(1, 5))]
     if rng.random() < 0.15:
         types.append(Type((), np.dtype("float64"), weak=True))

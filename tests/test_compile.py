@@ -516,27 +516,30 @@ def test_being_traced_again_and_again_is_noticed():
             g(X)
 
 
-@pytest.mark.parametrize("memory", ["1GB", "26kB", 24_000])
-def test_a_budget_changes_memory_and_not_results(memory):
-    def deep(x):
-        for _ in range(12):
-            x = cr.sin(x) * x
-        return (x * x).sum()
+def deep(x):
+    for _ in range(12):
+        x = cr.tanh(x @ W) * x
+    return (x * x).sum()
+
+
+W = RNG.normal(size=(20, 20)) / 4
+SMALL, LARGE = 100_000, 10**9
+
+
+@pytest.mark.parametrize("memory", ["1GB", "100kB", SMALL])
+def test_a_budget_changes_memory_and_not_results(memory, where):
     x = RNG.normal(size=(20, 20))
     g = cr.compile(cr.grad(deep), memory=memory)
     np.testing.assert_allclose(g(x), cr.grad(deep)(x), rtol=1e-10, atol=1e-12)
-    assert g.memory().peak <= {"1GB": 10**9, "26kB": 26_000}.get(memory, memory)
+    needed = g.built.execute.memory()["scratch"] if where == "native" else g.memory().peak
+    assert needed <= (LARGE if memory == "1GB" else SMALL)
     assert bool(g.memory().recomputed) is (memory != "1GB")
     assert str(g.memory()).startswith("peak:")
 
 
 def test_a_budget_that_cannot_be_met_names_the_least():
-    def deep(x):
-        for _ in range(12):
-            x = cr.sin(x) * x
-        return (x * x).sum()
     with pytest.raises(ArgumentError, match="at least"):
-        cr.compile(cr.grad(deep), memory=800)(X)
+        cr.compile(cr.grad(deep), memory=800)(X[:, :4] @ np.ones((4, 20), np.float32))
 
 
 def test_what_was_made_can_be_looked_at(where):

@@ -13,6 +13,7 @@ pytest.importorskip("llvmlite")
 
 import chainrule as cr
 from chainrule.compiler.loops.language import Apply, Array, Gather, Index, Kernel, Let, Loop, Origin, Read, Start, Write
+from chainrule.compiler.native import pool
 from chainrule.compiler.native.driver import Program
 from chainrule.compiler.plan import Buffer, Call, Launch, Place, Plan, Repeat, View
 
@@ -206,6 +207,18 @@ def test_programs_run_from_several_python_threads_at_once() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_the_number_of_threads_is_asked_for_or_what_the_process_may_use(monkeypatch, tmp_path) -> None:
+    limit = tmp_path / "cpu.max"
+    for text, expected in (("150000 100000", 2), ("max 100000", sys.maxsize), ("", sys.maxsize)):
+        limit.write_text(text)
+        assert pool.quota(limit) == expected
+    assert pool.quota(tmp_path / "missing") == sys.maxsize
+    monkeypatch.setenv("CHAINRULE_THREADS", "3")
+    assert Program(chain(3)).threads == 3
+    monkeypatch.setenv("CHAINRULE_THREADS", "none")
+    assert 1 <= Program(chain(3)).threads <= (os.cpu_count() or 1)
 
 
 SCRIPT = """

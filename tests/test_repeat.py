@@ -111,6 +111,12 @@ OTHERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rows turned round": (lambda x, h: cr.scan(lambda h, r: (cr.sin(h + r[:, :2]), h), h, x[::-1, ::-1]), (X, H0)),
     "rows that repeat": (lambda x, h: cr.scan(lambda h, r: (cr.sin(h + r), h), h, cr.broadcast_to(h, (4, *h.shape))), (X, H0)),
     "a carry that stays": (lambda x, h: cr.scan(lambda c, r: ((c[0], c[1] + r[:, :2] * c[0]), c[0]), (h, h), x), (X, H0)),
+    "a carry put together": (
+        lambda x, h: cr.scan(lambda c, r: (cr.concat([c[:, 1:], r[:, :1]], axis=1), cr.stack([c[0], r[1, :2]])), h, x), (X, H0)),
+    "rows looked up": (lambda x, i: cr.scan(lambda c, k: (c + x[k], cr.sum(c)), x[0], i), (X, np.array([0, 3, 1, 2, 2, 4]))),
+    "truths": (lambda x: cr.scan(lambda c, r: (cr.logical_xor(c, r), c), np.zeros(H0.shape, bool), x), (X[:, :, :2] > 0,)),
+    "nothing to compute with": (lambda x: cr.scan(lambda c, r: (c + 1.0, r), np.zeros((0, 3)), x), (np.zeros((4, 0)),)),
+    "nothing changes": (lambda x, h: cr.scan(lambda c, r: (c, None), h, x)[0], (X, H0)),
     "what is captured or constant": (lambda x, h: cr.scan(lambda c, r: (h, (c, 1.0, x[0])), np.zeros(H0.shape), x), (X, H0)),
     "calls of NumPy": (lambda x, h: cr.scan(lambda h, r: (cr.cumulative_sum(h + r[:, :2], axis=0), cr.sort(h, axis=1)), h, x),
                        (X, H0)),
@@ -181,7 +187,7 @@ def test_what_is_compiled_does_not_depend_on_the_number_of_steps() -> None:
         x = np.zeros((length, 32, 64), np.float32)
         plan = planned(lstm_gradient(64), x, np.zeros((64, 256), np.float32))
         return len(Distinct(plan).kernels), len(plan.steps)
-    assert sizes(5) == sizes(500)
+    assert sizes(20) == sizes(500)
 
 
 def test_a_step_of_an_lstm_is_a_product_and_one_kernel() -> None:
@@ -193,6 +199,12 @@ def test_a_step_of_an_lstm_is_a_product_and_one_kernel() -> None:
         return cr.scan(step, (h, h), x)[1]
     (repeat,) = repeats(planned(states, *(np.zeros(s, np.float32) for s in ((7, 32, 256), (64, 256), (32, 64)))))
     assert len(repeat.steps) == 2 and repeat.count == 7
+
+
+def test_a_step_back_has_one_kernel_besides_the_products_for_inputs_and_states() -> None:
+    plan = planned(lstm_gradient(64), *(np.zeros(s, np.float32) for s in ((7, 32, 64), (64, 256))))
+    back = repeats(plan)[1]
+    assert sorted(type(launch.kernel).__name__ for launch in launches(back.steps)) == ["Contraction", "Contraction", "Kernel"]
 
 
 def test_a_carry_is_written_in_its_place_where_nothing_reads_the_old_one_later() -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -18,6 +19,10 @@ class Execute(Protocol):
     held: int | None
 
     def __call__(self, arrays: list[Any]) -> list[Any]: ...
+
+    def trust(self, numbers: Iterable[int]) -> None: ...
+
+    def meet(self, number: int, array: Any) -> None: ...
 
     def loops(self) -> str: ...
 
@@ -36,6 +41,12 @@ class Replay:
         numbers = [a.item() if symbol.type.weak else a for a, symbol in zip(arrays, self.graph.inputs)]
         with under(NUMPY), np.errstate(all="ignore"):
             return list(self.graph(*numbers))
+
+    def trust(self, numbers: Iterable[int]) -> None:
+        """Nothing is remembered of arrays from call to call."""
+
+    def meet(self, number: int, array: Any) -> None:
+        """Nothing is remembered of arrays from call to call."""
 
     def loops(self) -> str:
         return "There are no loops: without llvmlite the program runs line by line in NumPy (see .graph())."

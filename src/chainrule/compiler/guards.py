@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter, eq, getitem, is_
+from operator import attrgetter, getitem, is_
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -97,8 +97,8 @@ class Guards:
             now = self.now()
         except (KeyError, IndexError):
             return False
-        return (all(map(is_, now, self.values)) or all(map(same, now, self.values))) and all(
-            map(eq, map(len, self.sized), self.lengths))
+        as_before = all(map(is_, now, self.values)) or all(map(same, now, self.values))
+        return as_before and list(map(len, self.sized)) == self.lengths
 
     def difference(self) -> str:
         """What has changed first, in words."""

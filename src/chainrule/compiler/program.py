@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from chainrule import eager
 from chainrule.core.interpreter import under
 from chainrule.core.stage import Graph, Symbol
-from chainrule.core.tree import Structure, flatten, unflatten
+from chainrule.core.tree import Structure, flatten, leaf, unflatten
 from chainrule.cuts import Cut, cut
 from chainrule.eager import EAGER
 from chainrule.sweeps import sweeper
@@ -20,7 +21,9 @@ from chainrule.sweeps import sweeper
 from . import outside
 from .guards import Guards
 from .slots import Cell, Slot, Values
-from .tracing import Tracing, has_gradient
+from .tracing import Tracing
+
+owner_of = attrgetter("owner")
 
 
 class Fixed(NamedTuple):
@@ -65,16 +68,23 @@ class Program:
         """The number of the first input that is the values of a tensor, or a cell: those stand last."""
         return sum(not isinstance(slot, Values | Cell) for slot in self.inputs)
 
+    def __post_init__(self) -> None:
+        self.tensors, self.before = [t for t, _, _ in self.owners], [owner for _, owner, _ in self.owners]
+        self.without = [not had for _, _, had in self.owners]
+
     def fits(self) -> bool:
         """Whether everything it was traced with is as it was."""
-        return all(t.owner is owner and has_gradient(t) is had for t, owner, had in self.owners) and any(
-            guards.hold() for guards in self.guards)
+        without = [(memo := t.memo) is None or memo.total is None for t in self.tensors]
+        return (without == self.without and all(map(is_, map(owner_of, self.tensors), self.before))
+                and any(map(Guards.hold, self.guards)))
 
     def returned(self, outputs: list[Any]) -> Any:
         """What the function returns, made of the first outputs."""
+        if self.structure is leaf and isinstance(self.result[0], Made):
+            return eager.constant(outputs[0], self.result[0].cut) if self.result[0].is_tensor else bare(outputs[0])
         made = iter(outputs)
-        leaves = [leaf.value if isinstance(leaf, Fixed) else eager.constant(next(made), leaf.cut) if leaf.is_tensor else
-                  bare(next(made)) for leaf in self.result]
+        leaves = [each.value if isinstance(each, Fixed) else eager.constant(next(made), each.cut) if each.is_tensor else
+                  bare(next(made)) for each in self.result]
         return unflatten(self.structure, leaves)
 
 def bare(value: Any) -> Any:
@@ -128,14 +138,14 @@ def written(tracing: Tracing, out: Any, guards: Guards, name: str) -> Program:
     found, structure = flatten(out)
     outputs: list[Any] = []
     result: list[Made | Fixed] = []
-    for leaf in found:
-        is_tensor = type(leaf) is eager.Tensor
-        value = leaf.value if is_tensor else leaf
+    for each in found:
+        is_tensor = type(each) is eager.Tensor
+        value = each.value if is_tensor else each
         if isinstance(value, Symbol):
-            result.append(Made(is_tensor, (cut("compile", leaf) if leaf.owner is EAGER else leaf.cut) if is_tensor else None))
+            result.append(Made(is_tensor, (cut("compile", each) if each.owner is EAGER else each.cut) if is_tensor else None))
             outputs.append(value)
         else:
-            result.append(Fixed(leaf))
+            result.append(Fixed(each))
     places, cleared = [], []
     for slot, value in tracing.outputs():
         if value is None:

@@ -79,6 +79,7 @@ class Runner:
         self.taken, self.types = taken, types
         self.slice = slice(taken[0], taken[-1] + 1) if taken and taken == list(range(taken[0], taken[-1] + 1)) else None
         self.expected = [UNSHARED] * len(taken)
+        self.execute.trust(taken)
         self.mine: list[Any] = [lambda: None] * len(taken)  # weak references to arrays known to be fit
         first = len(program.graph.output) - len(program.places)
         outputs = [(first + i, in_place.get(first + i), slot) for i, slot in enumerate(program.places)]
@@ -133,6 +134,7 @@ class Runner:
             whole = type(a) is np.ndarray and a.flags.owndata and a.flags.c_contiguous and a.flags.writeable
             if n != UNSHARED or not whole or a.dtype != t.dtype:
                 arrays[i] = np.array(a, t.dtype, order="C", copy=True)
+            self.execute.meet(i, arrays[i])
             self.mine[k] = weakref.ref(arrays[i])
             copied.append(i)
         return copied

@@ -53,6 +53,7 @@ class Builder:
     values: dict[Symbol, Ref] = field(default_factory=dict)
     constants: dict[int, Ref] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)  # arrays whose id is a key
+    same: dict[Any, Ref] = field(default_factory=dict)  # maps and folds by what they mean
     framed: dict[Any, Ref] = field(default_factory=dict)  # operands in layouts with borders
     outputs: dict[Node, int] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
@@ -98,13 +99,18 @@ class Builder:
         given = all(r.node.free or r.node.stores for r in args)
         node.free = not foreign and given and not (costly and (prod(shape) > 1 or not alone)) and node.weight <= LIGHT
         if not node.free:
+            node.weight = 0
             self.items.append(node)
         return whole(node)
 
     def zip(self, run: Callable[..., Any], *args: Ref, dtype: Any = None, costly: bool = False) -> Ref:
         """A map of arguments that broadcast, by a formula on scalars alone."""
         shape = np.broadcast_shapes(*(a.shape for a in args))
-        return self.map(lambda context, *scalars: run(*scalars), shape, dtype or args[0].dtype, *args, costly=costly)
+        key = (meaning(run), *map(identity, args), dtype)
+        if key not in self.same:
+            self.same[key] = self.map(lambda context, *scalars: run(*scalars), shape, dtype or args[0].dtype, *args,
+                                      costly=costly)
+        return self.same[key]
 
     def reduce(self, x: Ref, axes: Shape, combine: Combine = "sum", *, keepdims: bool = True) -> Ref:
         """A fold over axes."""
@@ -114,9 +120,12 @@ class Builder:
         elif all(x.shape[a] == 1 for a in axes):
             found = self.reshape(x, shape)
         else:
-            node = Node(shape, x.dtype, "reduce", (x,), combine=combine, axes=axes, origin=self.origin)
-            self.items.append(node)
-            found = whole(node)
+            key = (combine, identity(x), axes)
+            if key not in self.same:
+                node = Node(shape, x.dtype, "reduce", (x,), combine=combine, axes=axes, origin=self.origin)
+                self.items.append(node)
+                self.same[key] = whole(node)
+            found = self.same[key]
         kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         return self.reshape(found, kept) if keepdims else found
 
@@ -198,6 +207,20 @@ class Builder:
         self.origin = Origin(line.prim.name, line.source)
         made = handler(self, line, *map(self.ref, line.args), **line.params)
         self.values.update(zip(line.targets, made if isinstance(made, tuple) else (made,)))
+
+
+def identity(x: Ref) -> Any:
+    """What makes two views the same."""
+    node = x.node
+    return (node if node.number is None else (repr(node.number), node.dtype), x.moves, x.shape)
+
+
+def meaning(run: Callable[..., Any]) -> Any:
+    """What makes two formulas the same: their code, and the values it was written with."""
+    code = getattr(run, "__code__", run)
+    cells = tuple(c.cell_contents for c in getattr(run, "__closure__", None) or ())
+    found = (code, tuple(map(repr, cells)), repr(getattr(run, "__defaults__", None)))
+    return found if all(isinstance(c, int | float | str | np.dtype) for c in cells) else run
 
 
 def counting(a: np.ndarray[Any, Any]) -> Callable[[Context], Scalar] | None:

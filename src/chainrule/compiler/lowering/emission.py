@@ -190,7 +190,8 @@ class Emission:
         """In the innermost of the outer loops: what is known there, then the inner loops, once for each phase."""
         group, depth = self.group, len(self.group.outer)
         rows = group.loops[depth:]
-        for self.now in range(max(self.phase.values(), default=0) + 1):
+        for now in range(max(self.phase.values(), default=0) + 1):
+            self.now = now
             due = [n for n in group.members if self.phase[n] == self.now and (n.stores or n in group.terminals)]
             self.store(n for n in due if self.span_depth(n) == depth)
             inside = [n for n in due if self.span_depth(n) > depth]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
 
-from .affine import ZERO, Affine, NeedsSplit, NotAffine, Place
+from .affine import NotAffine, Place
 from .building import LIGHT, Opaque
+from .fitting import acceptable, fitting, layout, seen
 from .groups import Group, dims_in
 from .moves import Reshape
 from .nodes import Node, Ref, beneath, own_place, strided, whole
@@ -20,31 +21,9 @@ STRETCH = 32768
 """About how many elements are folded in one stretch."""
 
 
-def layout(node: Node) -> tuple[int, ...]:
-    """The strides that a node's elements have in memory, or would have."""
-    if node.stores:
-        return node.stores[0].strides
-    if node.frame is not None:
-        return node.frame.strides
-    strides, step = [0] * len(node.shape), 1
-    for axis in reversed(node.order or range(len(node.shape))):
-        strides[axis] = step
-        step *= node.shape[axis]
-    return tuple(strides)
-
-
 def goes_on(unit: Any) -> bool:
     """Whether a unit is a contraction, whose sums its kernel goes on with."""
     return isinstance(unit, Group) and unit.product is not None
-
-
-def seen(refs: Iterable[Ref]) -> Iterator[Ref]:
-    """The views, and those from which free nodes are computed in place of them, where they are as wide."""
-    for ref in refs:
-        if ref.node.free and not ref.moves:
-            yield from seen(r for r in ref.node.args if r.shape == ref.shape)
-        else:
-            yield ref
 
 
 def owned(node: Node, unit: Any) -> None:
@@ -56,8 +35,9 @@ def owned(node: Node, unit: Any) -> None:
 class Fusion:
     """The groups so far, in any order that respects what they need of each other."""
 
-    def __init__(self, uses: dict[Node, int]) -> None:
+    def __init__(self, uses: dict[Node, int], folded: set[Node]) -> None:
         self.uses = uses  # how many members read a node, where no other kernel and no output does
+        self.folded = folded  # what reductions read
         self.units: list[Any] = []
         self.numbers: dict[Any, int] = {}
         self.before: list[int] = []  # for each unit a set, as bits, of all those that must come before it
@@ -116,14 +96,23 @@ class Fusion:
         self.unit(group, self.sources_of((*item.operands, *item.bias)))
 
     def place_map(self, node: Node) -> None:
+        weight = 1 + sum(r.node.weight for r in node.args)
+        light = node in self.uses and not node.costly and not node.foreign and weight <= LIGHT
         for group in self.candidates(node):
-            place = self.fitting(node, node.shape, group)
+            if light and group.product is not None and self.made_later(node, group):
+                break
+            place = fitting(node, node.shape, group)
             if place is not None and self.joined(node, place, group):
                 return
-        if self.uses.get(node) == 1 and not node.costly and not node.foreign and 1 + sum(r.node.weight for r in node.args) <= LIGHT:
-            node.free, node.weight = True, 1 + sum(r.node.weight for r in node.args)  # its only user computes it
-            return
-        self.alone(node)
+        else:
+            if not light or self.uses[node] > 1:
+                self.alone(node)
+                return
+        node.free, node.weight = True, weight  # those who use it compute it
+
+    def made_later(self, node: Node, group: Group) -> bool:
+        """Whether a contraction would store a node for a reduction that can compute it as well, from what is stored anyway."""
+        return node in self.folded and all(source.group is not group or source in self.folded for source in beneath(node.args))
 
     def candidates(self, node: Node) -> Iterator[Group]:
         """Groups that a node could join: those of its arguments, then those that read the same arrays."""
@@ -145,112 +134,22 @@ class Fusion:
                 yield group
 
     # ------------------------------------------------------------------------------------ joining
-    def fitting(self, node: Node, shape: tuple[int, ...], group: Group) -> Place | None:
-        """The place of an array of `shape`, made of a node's arguments, in the loops of a group; None where it has none."""
-        while True:
-            try:
-                return self.guess(node, shape, group)
-            except NeedsSplit as need:
-                group.split(need)
-            except NotAffine:
-                return None
-
-    def guess(self, node: Node, shape: tuple[int, ...], group: Group) -> Place | None:
-        found = self.known(node.args, shape, group)
-        return None if found is None else self.completed(shape, found, group, node)
-
-    def known(self, refs: Iterable[Ref], shape: tuple[int, ...], group: Group) -> list[Affine | None] | None:
-        """As much of a place as follows from where a group has the sources; None if they contradict each other."""
-        found: list[Affine | None] = [ZERO if n == 1 else None for n in shape]
-        for ref in refs:
-            node = ref.node
-            if node.free:
-                inner = self.known(node.args, node.shape, group)
-                if inner is None:
-                    return None
-                source: Any = tuple(inner)
-            elif node.group is group and node not in group.places:
-                return None  # it is complete only when the group is
-            else:
-                source = group.places.get(node, group.anchors.get(node))
-            if source is None or (None in source and (ref.reshapes or not source)):
-                continue
-            try:
-                hint = ref.forth(source, group.sizes, shape)
-            except NotAffine:
-                if node.free or node in group.places:
-                    raise
-                continue  # another part of an array that the group reads
-            for axis, index in enumerate(hint):
-                if index is not None and found[axis] not in (None, index):
-                    return None
-                found[axis] = found[axis] if index is None else index
-        return found
-
-    def completed(self, shape: tuple[int, ...], found: list[Affine | None], group: Group, node: Node) -> Place | None:
-        """A place whose unknown axes get loops that nothing else uses: old ones of their size, or new ones inside all others."""
-        if not all(index is None or index.fills(n, group.sizes) for index, n in zip(found, shape)):
-            return None
-        used = {d for index in found if index is not None for d, _ in index.terms}
-        if len(used) < sum(len(i.terms) for i in found if i is not None):
-            return None
-        spare = [d for d in group.loops if d not in used]
-        missing = [axis for axis, index in enumerate(found) if index is None]
-        for axis in missing:
-            dim = next((d for d in spare if group.sizes[d] == shape[axis]), None)
-            if dim is not None:
-                spare.remove(dim)
-                found[axis] = Affine(0, ((dim, 1),))
-        missing = [axis for axis in missing if found[axis] is None]
-        if missing and not self.may_grow(group, node, prod(shape[a] for a in missing)):
-            return None
-        for axis in missing:
-            dim = group.new_dim(shape[axis])
-            group.order.append(dim)
-            found[axis] = Affine(0, ((dim, 1),))
-        return tuple(index for index in found if index is not None)
-
-    def may_grow(self, group: Group, node: Node, by: int) -> bool:
-        """Whether loops inside all others may be added: what is done so far stays outside, so it must be little."""
-        if group.product is not None or group.rows or group.terminals or group.inline or not group.order:
-            return False
-        if by < 16:
-            return False
-        biggest = max(node.args, key=lambda r: r.node.size if r.node.group is not group else 0)
-        return biggest.node.group is group or biggest.node.size < node.size or node.size == 0
-
     def joined(self, node: Node, place: Place, group: Group) -> bool:
         """Make a map a member, if its arguments can be found at its place."""
         group.places[node] = place
-        if not self.acceptable(node, group):
+        if not acceptable(node, group):
             del group.places[node]
             group.forget_unused()
             return False
         self.enter(node, group)
         return True
 
-    def acceptable(self, node: Node, group: Group) -> bool:
-        """Whether each argument that the group computes is wanted where it is computed, and the node's loops are a nest."""
-        try:
-            reached = group.reached(node)
-        except NotAffine:
-            return False
-        if any(source in group.places and group.places[source] != place for source, place in reached):
-            return False
-        dims = dims_in(group.inner[node] if node.kind == "reduce" else group.places[node])
-        if group.product is not None:
-            return dims == dims_in(group.places[group.product.output])
-        loops = group.loops
-        if dims & group.rows:
-            return dims == set(loops)
-        return dims == set(loops[:len(dims)])
-
     def enter(self, node: Node, group: Group) -> None:
         """Make a node a member of a group."""
         group.members.append(node)
         owned(node, group)
-        if node.contiguous:
-            node.order = tuple(range(len(node.shape)))
+        if node.contiguous or node.preferred:
+            node.order = node.preferred or tuple(range(len(node.shape)))
         else:
             ranks = {d: i for i, d in enumerate(group.order)}
             node.order = tuple(sorted(range(len(node.shape)), key=lambda a: min(
@@ -321,7 +220,7 @@ class Fusion:
         shape = node.args[0].shape
         for group in self.candidates(node):
             if group.product is None:
-                place = self.fitting(node, shape, group)
+                place = fitting(node, shape, group)
                 if place is not None and self.fold_joined(node, place, group):
                     return
         self.fold_alone(node)
@@ -330,7 +229,7 @@ class Fusion:
         """Make a fold a member: one of the group's phases, or a terminal."""
         group.inner[node] = place
         group.places[node] = tuple(index for axis, index in enumerate(place) if axis not in node.axes)
-        if self.acceptable(node, group):
+        if acceptable(node, group):
             place = group.inner[node]
             folded = dims_in(tuple(place[a] for a in node.axes))
             if self.is_phase(folded, dims_in(place), group):
@@ -378,7 +277,8 @@ class Fusion:
         group.inner[part], group.places[part] = group.inner.pop(node), group.places.pop(node)
         if not group.terminals:
             size = prod(group.sizes[d] for d in group.order)
-            group.chunks = max(1, min(16, size // STRETCH, group.sizes[group.loops[0]] if group.order else 1))
+            stretch = STRETCH // 4 if any(m.costly for m in group.members) else STRETCH
+            group.chunks = max(1, min(16, size // stretch, group.sizes[group.loops[0]] if group.order else 1))
         leaf = Node((group.chunks, *node.shape), node.dtype, "leaf", origin=node.origin)
         leaf.order = tuple(range(len(leaf.shape)))
         leaf.group = group

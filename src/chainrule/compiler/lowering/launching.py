@@ -54,7 +54,7 @@ def stretch(group: Group, writer: Writer, number: Affine) -> None:
 # ---------------------------------------------------------------------------------------- kernels
 def extent(node: Node, store: Store) -> int:
     """How many elements a node takes up in memory, with the gaps between them."""
-    return 1 + sum((n - 1) * s for n, s in zip(node.shape, store.strides)) if node.size else 0
+    return 1 + sum((n - 1) * abs(s) for n, s in zip(node.shape, store.strides)) if node.size else 0
 
 
 def arrays_of(writer: Writer) -> tuple[Array, ...]:

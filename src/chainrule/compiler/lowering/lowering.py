@@ -13,6 +13,7 @@ from chainrule.core.type import typeof
 
 from ..plan import Call, Plan, Step, View
 from .affine import strides_of
+from .arena import arranged, shared
 from .building import Builder, Opaque
 from .contracting import contracted
 from .cumulating import CUMULATING
@@ -24,9 +25,10 @@ from .groups import Group
 from .joining import JOINS, Join
 from .launching import emitted
 from .lines import MOVEMENTS, elementwise, supported
-from .memory import Buffers, arranged, in_memory, view_of, whole_view
+from .memory import Buffers, in_memory, view_of, whole_view
 from .merging import merge
 from .nodes import Node, Ref, Store, beneath, original, whole
+from .overlaying import overlaid
 from .overwriting import arguments, fixed, may_overwrite, read_by
 from .placing import PLACING
 from .products import Product, product
@@ -127,8 +129,12 @@ def users(items: list[Any], outputs: dict[Node, int]) -> dict[Node, int]:
 # ---------------------------------------------------------------------------------------- memory for nodes
 def stored(fusion: Fusion, buffers: Buffers) -> None:
     """Give memory to the nodes that are needed outside the group that computes them."""
+    products = [unit.product for unit in fusion.units if isinstance(unit, Group) and unit.product is not None]
+    seen = {original(ref.node) for product in products for ref in product.operands}  # the contraction counts on how they lie
     for unit in reversed(fusion.units):
         if isinstance(unit, Join):
+            for node in seen.intersection(unit.parts):
+                in_memory(node, buffers)
             unit.share(buffers)
     for unit in fusion.units:
         if isinstance(unit, Opaque):
@@ -165,7 +171,8 @@ def steps_of(unit: Any, buffers: Buffers) -> list[Step]:
 def planned(builder: Builder, arrange: Callable[[Fusion], None] = lambda fusion: None) -> list[Step]:
     """The steps that compute the outputs of a builder; `arrange` may see to it where they lie."""
     items = alive(builder)
-    fusion = Fusion(users(items, builder.outputs))
+    folded = {node for item in items if isinstance(item, Node) and item.kind == "reduce" for node in beneath(item.args)}
+    fusion = Fusion(users(items, builder.outputs), folded)
     for item in items:
         fusion.place(item)
     merge(fusion)
@@ -186,7 +193,7 @@ def lower(graph: Graph, donated: dict[int, int]) -> Plan:
             same = node.shape == leaf.shape and node.dtype == leaf.dtype and node.group is not None
             if same and i not in taken.values() and may_overwrite(fusion, node, leaf):
                 node.stores[0], taken[k] = leaf.stores[0], i
-    steps = planned(builder, arrange)
+    steps = overlaid(buffers.all, shared(buffers.frames, planned(builder, arrange)))
     inputs = tuple(whole_view(f"x{i}", s.type.shape, s.type.dtype) for i, s in enumerate(graph.inputs))
     results = tuple(whole_view(ref.node.stores[0].buffer, ref.shape, ref.dtype) for ref in outputs)
     needed = {view.place.buffer for view in results}

@@ -16,6 +16,7 @@ from .affine import ZERO, Affine, NeedsSplit, NotAffine, Place, Sizes, flat, str
 from .moves import Guess, Move, Reshape
 
 Kind = Literal["leaf", "map", "reduce"]
+NOWHERE = Origin()
 
 
 @dataclass(eq=False)
@@ -55,7 +56,7 @@ class Node:
     run: Callable[..., Any] | None = None
     combine: Combine = "sum"
     axes: Shape = ()
-    origin: Origin = Origin()
+    origin: Origin = NOWHERE
     costly: bool = False
     free: bool = False
     weight: int = 0
@@ -65,6 +66,7 @@ class Node:
     frame: Any = None  # how an operation needs it in memory: with a border, with gaps
     group: Any = None  # the group that computes it
     order: Shape = ()  # its axes as they lie in memory, the outermost first
+    preferred: Shape = ()  # the order that suits its readers
     aliases: list[Node] = field(default_factory=list)  # leaves of other shapes in the same memory
     alias_of: Node | None = None
 
@@ -112,7 +114,9 @@ class Ref:
 
 def original(node: Node) -> Node:
     """The node in whose memory a node lies."""
-    return node if node.alias_of is None else node.alias_of
+    while node.alias_of is not None:
+        node = node.alias_of
+    return node
 
 
 def beneath(refs: Iterable[Ref]) -> Iterator[Node]:

@@ -137,7 +137,8 @@ def with_border(builder: Builder, x: Ref, need: Need) -> Ref:
     if any(n < 0 for pair in need.pads for n in pair):
         out = [tuple(-(min(p, 0) // s) for p in pair) for pair, s in zip(need.pads, need.spread)]
         shape = tuple(n - low - high for n, (low, high) in zip(x.shape, out))
-        x = builder.move(x, Slice(tuple(low for low, _ in out), (1,) * len(shape), tuple(range(len(shape))), x.shape, shape), shape)
+        starts = tuple(low for low, _ in out)
+        x = builder.move(x, Slice(starts, (1,) * len(shape), tuple(range(len(shape))), x.shape, shape), shape)
         need = replace(need, pads=tuple(
             (low + a * s, high + b * s) for (low, high), (a, b), s in zip(need.pads, out, need.spread)))
     node = x.node

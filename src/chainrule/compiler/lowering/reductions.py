@@ -137,22 +137,22 @@ def logsumexp(builder: Builder, line: Line, x: Ref, axis: Shape, keepdims: bool)
     return finished(builder, builder.zip(lambda s, t: log(s) + t, parts, top), line)
 
 
-def raised(builder: Builder, x: Ref, axis: int) -> tuple[Ref, Ref]:
-    """The exponentials along an axis, the greatest taken off first, and their sum."""
-    e = builder.zip(lambda v, m: exp(v - m), x, builder.reduce(x, (axis,), "max"), costly=True)
-    return e, builder.reduce(e, (axis,))
+def shifted_and_sum(builder: Builder, x: Ref, axis: int) -> tuple[Ref, Ref, Ref]:
+    """The scores less the greatest, their exponentials, and the sum of these."""
+    shifted = builder.zip(lambda v, m: v - m, x, builder.reduce(x, (axis,), "max"))
+    e = builder.zip(exp, shifted, costly=True)
+    return shifted, e, builder.reduce(e, (axis,))
 
 
 def softmax(builder: Builder, line: Line, x: Ref, axis: int) -> Ref:
-    e, whole = raised(builder, real(builder, x), axis)
+    _, e, whole = shifted_and_sum(builder, real(builder, x), axis)
     return finished(builder, builder.zip(lambda v, r: v * r, e, builder.zip(lambda s: 1 / s, whole)), line)
 
 
 def shifted_and_log(builder: Builder, x: Ref, axis: int) -> tuple[Ref, Ref]:
     """The scores less the greatest, and the logarithm of the sum of their exponentials."""
-    shifted = builder.zip(lambda v, m: v - m, x, builder.reduce(x, (axis,), "max"))
-    e = builder.zip(exp, shifted, costly=True)
-    return shifted, builder.zip(log, builder.reduce(e, (axis,)), costly=True)
+    shifted, _, whole = shifted_and_sum(builder, x, axis)
+    return shifted, builder.zip(log, whole, costly=True)
 
 
 def log_softmax(builder: Builder, line: Line, x: Ref, axis: int) -> Ref:

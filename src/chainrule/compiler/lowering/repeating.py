@@ -23,6 +23,11 @@ from .moves import sliced
 from .nodes import Node, Ref, Store, strided, strides_in, whole
 from .overwriting import may_overwrite
 
+MANY = 8
+"""So many steps are worth laying a matrix out anew before them."""
+AXIS = {"linear": 0, "matmul": 1, "chain_matmul": 1}
+"""Along which axis of its second factor a product reads side by side."""
+
 
 class Machine(NamedTuple):
     """The parts of lowering that a body goes through in its turn: `handle` builds a line, `output` a result, and `planned` gives
@@ -114,9 +119,34 @@ class Loop:
                 view = strided(x, strides_in(x.node))
                 if view is not None and any(s < 0 for s in view[1][1:]):
                     x = self.builder.copy(x)
+            elif i >= len(self.carries) and self.is_weight(self.body.inputs[i]):
+                x = self.builder.copy(x)
+                x.node.preferred = (1, 0)  # read in every step, and fastest so
             elif not from_nothing(x):
                 x = self.builder.viewable(x)
+                x = x if i < len(self.carries) else self.ready(x, self.body.inputs[i])
             self.args.append(x)
+
+    def is_weight(self, symbol: Symbol) -> bool:
+        """Whether a body's input, the same in all steps, is nothing but the weight of linear layers."""
+        lines = [line for line in self.body.lines if any(a is symbol for a in line.args)]
+        return bool(lines) and all(line.prim.name == "linear" and line.args[1] is symbol and line.args[0] is not symbol
+                                   for line in lines)
+
+    def ready(self, x: Ref, symbol: Symbol) -> Ref:
+        """A captured matrix, laid out so that the products of all steps find side by side what they read at once."""
+        axes = {AXIS.get(line.prim.name) for line in self.body.lines for k, a in enumerate(line.args)
+                if a is symbol and k == 1 and typeof(line.args[0]).ndim > 1}
+        view = strided(x, strides_in(x.node))
+        if len(x.shape) != 2 or self.length < MANY or view is None or len(axes) != 1 or None in axes:
+            return x
+        (axis,) = axes
+        if view[1][axis] == 1:
+            return x
+        order = (0, 1) if axis == 1 else (1, 0)
+        x = self.builder.copy(self.builder.permute(x, order))
+        x.node.contiguous = True
+        return self.builder.permute(x, order)
 
     def results(self) -> tuple[Ref, ...]:
         """The nodes that the loop computes, and the loop's results as views of them."""

@@ -1,4 +1,4 @@
-"""Spilling keeps what one run of the inner loops computes at a cost for the later ones, in memory that a result fills in the end."""
+"""Spilling keeps for later runs of the inner loops what one of them computes at a cost, where a result will lie in the end."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

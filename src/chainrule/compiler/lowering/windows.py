@@ -34,7 +34,8 @@ class Windows:
     """How windows lie over an array: for each place in a window, the elements there of all windows."""
 
     def __init__(self, shape: Shape, size: Shape, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape) -> None:
-        self.shape, self.size, self.kernel, self.stride, self.padding, self.dilation = shape, size, kernel, stride, padding, dilation
+        self.shape, self.size, self.kernel, self.stride = shape, size, kernel, stride
+        self.padding, self.dilation = padding, dilation
 
     @property
     def places(self) -> list[Shape]:

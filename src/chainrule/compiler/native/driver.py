@@ -4,8 +4,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Sequence
-from operator import call, is_
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakSet, ref
 
@@ -15,6 +14,7 @@ from ..loops.printing import shown
 from ..plan import Buffer, Plan, View
 from .calls import Calls
 from .compiling import compile_all, llvm_text
+from .fresh import Fresh
 from .pool import address, aligned, default_threads, native_step, pool
 from .scheduling import Distinct, Schedule
 from .store import Store
@@ -43,7 +43,8 @@ class Program:
         self.known: list[Callable[[], Any]] = [none] * len(plan.inputs)
         self.copies: dict[int, Array] = {}
         self.inputs = [self.schedule.slots[view.place.buffer] for view in plan.inputs]
-        self.new: list[tuple[tuple[int, ...], np.dtype[Any], int]] = []
+        self.watched = list(range(len(plan.inputs)))
+        self.new: list[Fresh] = []
         self.copied: list[View] = []
         self.order = self.find_results()
         self.donors = frozenset(plan.donated.values())
@@ -99,7 +100,7 @@ class Program:
             elif self.plan.buffers[slot].kind == "output":
                 if slot not in places:
                     places[slot] = len(self.new)
-                    self.new.append((view.shape, view.dtype, slot))
+                    self.new.append(Fresh(view.shape, view.dtype, slot))
                 order.append(("new", places[slot]))
             else:  # what the program keeps, such as a constant, is copied
                 order.append(("copy", len(self.copied)))
@@ -110,24 +111,30 @@ class Program:
     # ------------------------------------------------------------------------------ calling
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         with self.lock:
-            if not all(map(is_, arrays, map(call, self.known))):
-                for number, array in enumerate(arrays):
-                    if self.known[number]() is not array:
-                        self.meet(number, array)
-            new = [np.empty(shape, dtype) for shape, dtype, _ in self.new]
-            for array, (_, _, slot) in zip(new, self.new):
-                self.table[slot] = address(array)
+            for number in self.watched:
+                if self.known[number]() is not arrays[number]:
+                    self.meet(number, arrays[number])
+            new = []
+            for fresh in self.new:
+                array, self.table[fresh.slot] = fresh.take()
+                new.append(array)
             if self.waiting:
                 self.join_pool()
             if self.run(self.state_address):
                 self.calls.reraise()
-            for number in self.copies.keys() & self.donors:
-                np.copyto(arrays[number], self.copies[number])
-            every = (*arrays, *new, *(self.calls.array(view).copy() for view in self.copied))
-            return [every[number] for number in self.order]
+            if self.copies:
+                for number in self.copies.keys() & self.donors:
+                    np.copyto(arrays[number], self.copies[number])
+            every = [*arrays, *new, *[self.calls.array(view).copy() for view in self.copied]]
+            return list(map(every.__getitem__, self.order))
+
+    def trust(self, numbers: Iterable[int]) -> None:
+        """From now on the caller says by `meet` when one of these inputs is another array than in the last call."""
+        self.watched = sorted({*self.watched} - {*numbers})
 
     def meet(self, number: int, array: Array) -> None:
         """Take an array that was not given in the last call."""
+        self.copies.pop(number, None)
         view = self.plan.inputs[number]
         if array.shape != view.shape or array.dtype != view.dtype:
             raise ValueError(f"input {number} is {array.dtype}{list(array.shape)}; the program was compiled for "

@@ -7,9 +7,11 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +26,7 @@ WORKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 POOLS: dict[int, Pool] = {}
 STARTING = threading.Lock()
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @cache
@@ -92,7 +95,17 @@ def default_threads() -> int:
     asked = os.environ.get("CHAINRULE_THREADS", "")
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(count, quota(QUOTA)))
+
+
+def quota(path: Path) -> int:
+    """How many processors a container may use at a time, as Linux tells it (microseconds of work, of so many)."""
+    try:
+        work, time = map(int, path.read_text().split())
+    except (OSError, ValueError):  # no container, or one without a limit
+        return sys.maxsize
+    return -(-work // time)
 
 
 def pool(threads: int) -> Pool | None:

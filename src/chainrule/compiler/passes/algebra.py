@@ -8,10 +8,10 @@ import numpy as np
 
 from chainrule.core.stage import Line
 from chainrule.core.type import Array, is_float, typeof
-from chainrule.ops.activation import sigmoid
 from chainrule.ops.arithmetic import abs, add, divide, multiply, negative, subtract
 from chainrule.ops.broadcasting import astype, chain
 from chainrule.ops.choice import where
+from chainrule.ops.exponential import exp
 from chainrule.ops.power import pow, reciprocal, sqrt, square
 
 from .patterns import Row, Rule, made, number
@@ -71,9 +71,17 @@ def small_power(line: Line, known: Any) -> Array:
 
 
 def bell(x: Array) -> Array:
-    """The slope of tanh, of one exponential and one division, in which the halves of it agree."""
-    twice = multiply(x, 2.0)
-    return multiply(multiply(sigmoid(twice), 4.0), sigmoid(negative(twice)))
+    """The slope of tanh, of one exponential and one division."""
+    e = exp(multiply(abs(x), -2.0))
+    share = divide(1.0, add(e, 1.0))
+    return multiply(multiply(e, share), multiply(share, 4.0))
+
+
+def sigmoid_slope(x: Array) -> Array:
+    """The slope of sigmoid; it shares its exponential and its division with sigmoid itself."""
+    e = exp(negative(abs(x)))
+    share = divide(1.0, add(e, 1.0))
+    return multiply(multiply(e, share), share)
 
 
 # ---------------------------------------------------------------------------------------- dtypes
@@ -107,6 +115,7 @@ ROWS = (
     Row(made("divide", made("negative", "x"), number("c")), lambda x, c: divide(x, -c), when=lambda x, c: type(c) is float),
     Row(made("negative", made("multiply", "x", number("c"))), lambda x, c: multiply(x, -c), when=lambda x, c: type(c) is float),
     Row(made("divide", made("divide", number(1), made("cosh", "x")), made("cosh", "x")), bell),
+    Row(made("multiply", made("sigmoid", "x"), made("sigmoid", made("negative", "x"))), sigmoid_slope),
     Row(made("square", made("negative", "x")), lambda x: square(x)),
     Row(made("square", made("abs", "x")), lambda x: square(x)),
     Row(made("abs", made("negative", "x")), lambda x: abs(x)),

@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule.core.stage import Line, Symbol
 from chainrule.core.type import Array, Shape, typeof
+from chainrule.ops.arithmetic import add
 from chainrule.ops.broadcasting import broadcast_to, reshape
 from chainrule.ops.indexing import embed, part
 from chainrule.ops.joining import concat
@@ -123,6 +124,13 @@ def flat_concat(line: Line, known: Any) -> Array:
     return known.apply(concat, tuple(pieces), {"axis": axis})
 
 
+def part_of_sum(x: Array, y: Array, key: Key) -> Array:
+    """Parts of a sum are added where they are used, which reads both in order; a product need not wait for the other summand."""
+    if typeof(x)[:2] != typeof(y)[:2]:
+        return None
+    return add(part(x, key=key), part(y, key=key))
+
+
 def part_of_concat(line: Line, known: Any) -> Array:
     """The stretch that one of the joined arrays became is that array."""
     source = known.made.get(line.args[0]) if isinstance(line.args[0], Symbol) else None
@@ -156,5 +164,6 @@ ROWS = (
     Row(made("add", made("embed", "x", shape="shape", key="key"), made("embed", "y", shape="other_shape", key="other_key")),
         joined),
     Rule((concat,), flat_concat),
+    Row(made("part", made("add", "x", "y"), key="key"), part_of_sum),
     Rule((part,), part_of_concat),
 )

@@ -81,7 +81,7 @@ def recompute(graph: Graph, budget_bytes: int, weigh: Callable[[Graph], int] | N
 
 
 def tightened(graph: Graph, budget: int, weigh: Callable[[Graph], int] | None) -> tuple[Graph, int]:
-    """The program within the budget, or the lightest that was found, and its weight: the estimate is given less, until it fits."""
+    """The program within the budget, or the lightest that was found, and its weight: estimates get less, until it fits."""
     if weigh is None:
         peak, found = lowest(graph, budget)
         return found, peak
@@ -227,6 +227,8 @@ class Reordering:
     def delayed(self, a: Symbol, i: int) -> Symbol:
         """A value as it is seen when line i is due: when the last of its other arguments is known."""
         line = self.makers.get(a)
+        if line is not None and line.prim is later:
+            return self.delayed(line.args[0], i)
         if line is not None and line.prim in VIEWS:
             return self.again(line, [self.delayed(line.args[0], i), *line.args[1:]]).targets[0]
         trigger = self.trigger(i)

@@ -26,7 +26,8 @@ class Settling(Rewriting):
         fixed = [s is y for s, y in zip(loop.body.inputs[:loop.carries], loop.body.output)]
         loop = settled(with_constants(merged(self.captured(loop, fixed))))
         targets = [t for i, t in enumerate(line.targets) if i >= len(fixed) or not fixed[i]]
-        self.lines.append(line._replace(targets=tuple(targets), args=loop.args, params=loop.params))
+        if targets:
+            self.lines.append(line._replace(targets=tuple(targets), args=loop.args, params=loop.params))
         return tuple([line.args[i] if i < len(fixed) and fixed[i] else t for i, t in enumerate(line.targets)])
 
     def captured(self, loop: Loop, fixed: list[bool]) -> Loop:

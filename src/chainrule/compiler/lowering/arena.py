@@ -1,0 +1,87 @@
+"""An arena is one piece of memory for all that lives for a while: values that are not needed at the same time share places."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..plan import Buffer, Call, Launch, Place, Repeat, Step, View, When
+
+ALIGNMENT = 64
+
+
+def touched(step: Step) -> Iterator[str]:
+    """The buffers that a step reads or writes."""
+    if isinstance(step, Launch):
+        yield from (p.buffer for p in step.places)
+    elif isinstance(step, Call):
+        yield from (v.place.buffer for v in (*step.args, *step.targets) if isinstance(v, View))
+    else:
+        if isinstance(step, When):
+            yield step.flag.buffer
+        for inner in step.steps:
+            yield from touched(inner)
+
+
+def lifetimes(steps: Iterable[Step]) -> dict[str, tuple[int, int]]:
+    """The first and the last step that touches each buffer."""
+    found: dict[str, tuple[int, int]] = {}
+    for i, step in enumerate(steps):
+        for name in touched(step):
+            found[name] = (found[name][0] if name in found else i, i)
+    return found
+
+
+def arranged(buffers: Iterable[Buffer], steps: list[Step]) -> list[Buffer]:
+    """The buffers with places in the arena: two that are needed at the same time do not overlap. Unused ones are dropped."""
+    life = lifetimes(steps)
+    scratch = [b for b in buffers if b.kind == "scratch" and b.name in life]
+    taken: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
+    made = {}
+    for b in sorted(scratch, key=lambda b: -b.size * b.dtype.itemsize):
+        first, last = life[b.name]
+        need = -(-max(b.size * b.dtype.itemsize, 1) // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for start, end, other_first, other_last in sorted(taken):
+            if other_first <= last and first <= other_last:
+                if offset + need <= start:
+                    break
+                offset = max(offset, end)
+        taken.append((offset, offset + need, first, last))
+        made[b.name] = replace(b, offset=offset)
+    return [made.get(b.name, b) for b in buffers if b.name in made or b.kind in ("input", "output") or b.name in life]
+
+
+def renamed(step: Step, names: dict[str, str]) -> Step:
+    """The step with some buffers in place of others."""
+    def place(p: Place) -> Place:
+        return replace(p, buffer=names.get(p.buffer, p.buffer))
+
+    def view(v: Any) -> Any:
+        return replace(v, place=place(v.place)) if isinstance(v, View) else v
+
+    if isinstance(step, Launch):
+        return replace(step, places=tuple(map(place, step.places)))
+    if isinstance(step, Call):
+        return replace(step, args=tuple(map(view, step.args)), targets=tuple(map(view, step.targets)))
+    inner = tuple(renamed(s, names) for s in step.steps)
+    if isinstance(step, When):
+        return When(place(step.flag), inner)
+    return Repeat(step.variable, step.count, inner)
+
+
+def shared(frames: dict[str, Any], steps: list[Step]) -> list[Step]:
+    """The steps with one buffer in place of several with the same border, where these are not needed at the same time: zeros
+    stay where they are."""
+    life = lifetimes(steps)
+    free: dict[Any, list[tuple[int, str]]] = {}  # for each layout the buffers, and when they are last needed
+    names: dict[str, str] = {}
+    for name in sorted((n for n in frames if n in life), key=lambda n: life[n]):
+        first, last = life[name]
+        waiting = free.setdefault(frames[name], [])
+        found = next((entry for entry in waiting if entry[0] < first), None)
+        if found is not None:
+            waiting.remove(found)
+            names[name] = found[1]
+        waiting.append((last, names.get(name, name)))
+    return [renamed(step, names) for step in steps] if names else steps
