@@ -19,6 +19,7 @@ SIZES = (1, 1, 2, 3, 3, 4, 5, 17)
 LARGEST = 4000
 DTYPES = ("float32",) * 6 + ("float64",) * 3 + ("int64", "int32", "bool")
 NAMES = {prim.name: prim for prim in ALL}
+STRANGE = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e5, 1e-30)
 Rng = np.random.Generator
 
 
@@ -68,7 +69,7 @@ def shape_of(rng: Rng, sizes: Any) -> tuple[int, ...]:
 
 
 def numbers(rng: Rng, t: Type) -> Any:
-    """Values of a type; some graphs get zeros, equal ones and large ones."""
+    """Values of a type; some arrays have zeros and equal numbers, some have numbers that are none, or infinite, or large."""
     kind = t.dtype.kind
     if t.weak:
         return float(rng.normal())
@@ -79,6 +80,9 @@ def numbers(rng: Rng, t: Type) -> Any:
     x = rng.normal(size=t.shape)
     if rng.random() < 0.2:
         x = np.round(x)
+    if rng.random() < 0.06 and x.size:
+        x = np.array(x)
+        x.flat[rng.integers(0, x.size, 2)] = rng.choice(STRANGE, 2)
     return np.asarray(x, t.dtype)
 
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from chainrule.compiler.passes.patterns import Row, made
 from chainrule.compiler.passes.recomputation import measure, recompute
-from chainrule.compiler.passes.running import TABLES
+from chainrule.compiler.passes.running import TABLES, rows
 from chainrule.core.stage import Graph
 from chainrule.errors import ArgumentError
 from closeness import mismatch, replay
@@ -106,3 +107,13 @@ def test_a_seed_always_gives_the_same_program():
         first, second = random_program(seed), random_program(seed)
         assert str(first.graph()) == str(second.graph())
         assert all(np.array_equal(a, b) for a, b in zip(first.inputs(), second.inputs()))
+
+
+def test_a_wrong_simplification_is_noticed(monkeypatch):
+    monkeypatch.setitem(TABLES, "wrong", (Row(made("sin", "x"), lambda x: x),))
+    rows.cache_clear()
+    try:
+        with pytest.raises(AssertionError, match="as compiled"):
+            check(range(20))
+    finally:
+        rows.cache_clear()

@@ -147,7 +147,9 @@ class Builder:
     # ------------------------------------------------------------------------------------ moves
     def move(self, x: Ref, move: Move, shape: Shape) -> Ref:
         moved = x.moved(move, shape)
-        return moved if 0 in shape or splittable(moved) else self.alias(x, shape)
+        if 0 in shape or splittable(moved):
+            return moved
+        return self.alias(x, shape) if isinstance(move, Reshape) else self.copied(x).moved(move, shape)
 
     def alias(self, x: Ref, shape: Shape) -> Ref:
         """The same elements in the same order in another shape, which no loops over the old one reach."""

@@ -76,7 +76,7 @@ def again(group: Group, flag: Store, mask: Node | None, buffers: Buffers) -> Ste
     product = group.product
     sums = buffers.scratch(Node(product.output.shape, product.output.dtype, "leaf"))
     loops = copy(group)
-    loops.product = None
+    loops.product, loops.sources = None, {}
     args: list[View] = [view_of(ref) for ref in product.operands]
     target = View(sums.place(), product.output.shape, sums.strides, product.output.dtype)
     call = Call(product.line.prim, tuple(args), product.line.params, (target,), product.origin)

@@ -29,6 +29,7 @@ class Group:
     inline: dict[Node, tuple[int, ...]] = field(default_factory=dict)
     terminals: dict[Node, Node] = field(default_factory=dict)  # the reduction, and the leaf with its partial results
     chunks: int = 1
+    sources: dict[Node, list[tuple[Node, Place]]] = field(default_factory=dict)  # what `reached` found
     product: Any = None  # the contraction, where the group is its epilogue
     overwrites: set[Store] = field(default_factory=set)  # places that hold old values, which members read
 
@@ -49,6 +50,7 @@ class Group:
     def split(self, need: NeedsSplit) -> None:
         """Make two loops of one, wherever it occurs."""
         dim = need.dim
+        self.sources.clear()
         outer = self.new_dim(self.sizes[dim] // need.inner)
         self.sizes[dim] = need.inner
         by = Affine(0, tuple(sorted(((outer, need.inner), (dim, 1)))))
@@ -83,6 +85,7 @@ class Group:
 
     def forget_unused(self) -> None:
         """Drop loops that no member needs."""
+        self.sources.clear()
         used = set().union(*(dims_in(self.inner.get(m, self.places[m])) | self.dims_of(m) for m in self.members))
         self.order = [d for d in self.order if d in used]
 
@@ -93,12 +96,13 @@ class Group:
 
     def reached(self, node: Node) -> list[tuple[Node, Place]]:
         """All that a member is computed from, through free nodes, each where it is read; loops are split as needed."""
-        while True:
+        while node not in self.sources:
             try:
                 where = self.inner if node.kind == "reduce" else self.places
-                return list(self.found(node.args, where[node]))
+                self.sources[node] = list(self.found(node.args, where[node]))
             except NeedsSplit as need:
                 self.split(need)
+        return self.sources[node]
 
     def found(self, refs: Iterable[Ref], place: Place) -> Iterator[tuple[Node, Place]]:
         for ref in refs:

@@ -17,6 +17,7 @@ from .writer import Writer
 def restricted(group: Group, dim: int, by: Affine) -> Group:
     """The group with its loop over `dim` going over a part only."""
     part = copy(group)
+    part.sources = {}
     part.places = {n: tuple(i.replaced(dim, by) for i in place) for n, place in group.places.items()}
     part.inner = {n: tuple(i.replaced(dim, by) for i in place) for n, place in group.inner.items()}
     new = max(d for d, _ in by.terms)

@@ -16,7 +16,7 @@ from .calls import Calls
 from .compiling import compile_all, llvm_text
 from .fresh import Fresh
 from .pool import address, aligned, default_threads, native_step, pool
-from .scheduling import Distinct, Schedule
+from .scheduling import Distinct, Schedule, in_order
 from .store import Store
 
 ALIGNMENT = 64
@@ -166,8 +166,9 @@ class Program:
         return llvm_text(self.distinct.kernels, self.distinct.texts)
 
     def loops(self) -> str:
-        """The program's kernels, each once, as readable loops."""
-        return "\n\n".join(map(shown, self.distinct.kernels))
+        """The program's kernels, each once, as readable loops, below the order in which they run."""
+        kernels = [f"[{number}] {shown(kernel)}" for number, kernel in enumerate(self.distinct.kernels)]
+        return "\n\n".join([f"runs {in_order(self.plan.steps, self.distinct)}", *kernels])
 
 
 def none() -> None:

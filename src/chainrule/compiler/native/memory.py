@@ -92,14 +92,17 @@ def write(builder: ir.IRBuilder, array: Array, pointer: ir.Value, spot: Spot, va
         place = pointer_to(builder, array, pointer, spot)
         if mask is None:
             builder.store(value, place, align=array.dtype.itemsize)
-        else:
+            return
+        # a store of no lane at all to a page that was never written costs hundreds of cycles
+        with where(builder, None if guard is None else some(builder, mask)):
             masked_store(builder, "masked.store", array, value, place, mask)
         return
     if spot.scattered is None and (active := known_lanes(mask, lanes.count)) is not None:
         write_strided(builder, array, pointer_to(builder, array, pointer, spot), spot.stride, value, active)
         return
     places = pointers_to(builder, array, pointer, spot, lanes.count)
-    masked_store(builder, "masked.scatter", array, value, places, all_set(lanes.count) if mask is None else mask)
+    with where(builder, None if guard is None or mask is None else some(builder, mask)):
+        masked_store(builder, "masked.scatter", array, value, places, all_set(lanes.count) if mask is None else mask)
 
 
 # ------------------------------------------------------------------------------------ lane by lane

@@ -49,6 +49,21 @@ class Distinct:
             self.numbers[id(launch.kernel)] = known[text]
 
 
+def in_order(steps: Sequence[Step], distinct: Distinct) -> str:
+    """The steps of a plan on one line: kernels by number, calls by the operation's name."""
+    words = []
+    for step in steps:
+        if isinstance(step, Launch):
+            words.append(f"[{distinct.numbers[id(step.kernel)]}]")
+        elif isinstance(step, Call):
+            words.append(f"{step.prim.name} in NumPy")
+        elif isinstance(step, Repeat):
+            words.append(f"{step.count} times ({in_order(step.steps, distinct)})")
+        else:
+            words.append(f"if a sum is not finite ({in_order(step.steps, distinct)})")
+    return ", ".join(words)
+
+
 @dataclass
 class Schedule:
     """The words so far; the calls into Python, by number; the loops' variables, by number."""

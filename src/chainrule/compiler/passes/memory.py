@@ -41,8 +41,8 @@ class Again:
 class Memory:
     """The peak of the memory for intermediate values, in bytes, and where it is, as far as the lines of the program tell.
 
-    Besides, a program holds its `inputs`, and its `results` but for those made in an input's memory. `held` is what native code has
-    for intermediate values, packed panels and constants, all in all.
+    Besides, a program holds its `inputs`, and its `results` but for those made in an input's memory. `held` is what native code
+    has for intermediate values, packed panels and constants, all in all.
     """
 
     peak: int
@@ -63,7 +63,8 @@ class Memory:
         budget = "" if self.budget is None else f", of a budget of {in_words(self.budget)}"
         lines = [f"peak: {in_words(self.peak)}{budget}, at {self.where}" if self.where else "nothing is kept"]
         held = "" if self.held is None else f", {in_words(self.held)} held by the native code"
-        lines += [f"in all {in_words(self.total)}: {in_words(self.inputs)} of inputs, {in_words(self.results)} of new results{held}"]
+        lines += [f"in all {in_words(self.total)}: {in_words(self.inputs)} of inputs, {in_words(self.results)} of new "
+                  f"results{held}"]
         lines += ["kept at the peak:", *(f"  {each}" for each in self.kept)] if self.kept else []
         if self.recomputed:
             lines += [f"computed again, about {sum(each.cost for each in self.recomputed):,} operations in all:",
