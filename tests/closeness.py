@@ -48,6 +48,8 @@ def replay(graph: Graph, inputs: list[Any], rng: np.random.Generator | None = No
             if rng is not None and line.prim.name in SUMS:
                 sizes = [a if a is None or not is_float(typeof(a).dtype) else np.abs(a) for a in args]
                 parts = (noisy(out, line.prim.forward(*sizes, **line.params), rng),)
+            elif rng is not None and line.prim.name == "scan":  # nobody looks into a loop
+                parts = [noisy(part, 8 * np.max(np.abs(part), initial=0), rng) for part in parts]
             elif rng is not None and line.prim.name not in EXACT:
                 parts = [noisy(part, part, rng) for part in parts]
             known.update(zip(line.targets, parts))

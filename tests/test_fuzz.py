@@ -26,6 +26,8 @@ pytest.importorskip("llvmlite")
 TOGETHER = 20
 CHUNK = 100
 COUNT = int(os.environ.get("CHAINRULE_FUZZ", 2000))
+QUICK = COUNT if "CHAINRULE_FUZZ" in os.environ else 1000
+"""So many programs are tried by `make test`; `make test-all` tries them all."""
 SEED = os.environ.get("CHAINRULE_FUZZ_SEED")
 OFF = [frozenset({name}) for name in (*TABLES, "simplify", "share", "settle", "pieces")]
 OFF.append(frozenset({"simplify", "share", "dead"}))
@@ -92,7 +94,8 @@ def check(seeds: range) -> None:
 
 
 @pytest.mark.skipif(SEED is not None, reason="one seed alone was asked for")
-@pytest.mark.parametrize("start", range(0, COUNT, CHUNK))
+@pytest.mark.parametrize("start", [pytest.param(start, marks=[pytest.mark.slow] if start >= QUICK else [])
+                                   for start in range(0, COUNT, CHUNK)])
 def test_random_programs_give_the_same_compiled(start):
     check(range(start, min(start + CHUNK, COUNT)))
 

@@ -53,11 +53,20 @@ class Guards:
         elif type(x).__module__.startswith("chainrule.compiler"):
             self.visit(getattr(x, "function", None))  # of another compiled function its function counts, not its programs
         elif hasattr(x, "__dict__") and type(x).__module__ != "builtins":
-            if callable(getattr(type(x), "cells", None)):  # those are read anew at each call
-                self.moving |= {(id(container), key) for container, key in x.cells()}
+            if callable(getattr(type(x), "cells", None)):
+                self.holder(x)
+                return
             self.settings += [(x, name, value) for kind in type(x).__mro__ for name, value in vars(kind).items()
                               if isinstance(value, SCALARS) and name not in vars(x) and not name.startswith("__")]
             self.container(vars(x), type(x).__name__ + ".")
+
+    def holder(self, x: Any) -> None:
+        """An optimizer: its cells are read anew at each call, as long as they are the same ones; its settings are what is left."""
+        self.moving |= {(id(container), key) for container, key in x.cells()}
+        remembered = [inner for value in vars(x).values() if isinstance(value, dict) for inner in value.values()]
+        self.sizes += [(inner, len(inner)) for inner in remembered if isinstance(inner, dict)]
+        self.entries += [(vars(x), key, value, f"{type(x).__name__}.{key}") for key, value in vars(x).items()]
+        self.visit(x.settings())
 
     def function(self, f: FunctionType) -> None:
         """A function: what its closure holds, and the globals it names."""

@@ -67,7 +67,6 @@ class Runner:
         self.containers, self.keys = [c.container for c in cells], [c.key for c in cells]
         weak = [i for i, t in enumerate(types) if t.weak]
         self.block = Block([types[i] for i in weak])
-        self.numbers = list(zip(weak, self.block.arrays))
         self.weak_from = weak[0] if weak and weak == list(range(weak[0], len(types))) else None  # they stand last
         self.weak = weak
         self.places_of(donated, types)
@@ -83,8 +82,8 @@ class Runner:
         self.mine: list[Any] = [lambda: None] * len(taken)  # weak references to arrays known to be fit
         first = len(program.graph.output) - len(program.places)
         outputs = [(first + i, in_place.get(first + i), slot) for i, slot in enumerate(program.places)]
-        left = {source: number for number, source, _ in outputs if source in self.weak}
-        self.left = [(self.weak.index(source), slot.put) for number, source, slot in outputs if source in left]
+        left = {source for _, source, slot in outputs if source in self.weak and isinstance(slot, Cell)}
+        self.left = [(self.weak.index(source), slot.container, slot.key) for _, source, slot in outputs if source in left]
         self.kept = {source: (number, slot.put) for number, source, slot in outputs if source in taken}
         self.puts = [(number, slot.put, typeof(program.graph.output[number]).weak) for number, source, slot in outputs
                      if source not in left and source not in self.kept]
@@ -96,13 +95,18 @@ class Runner:
             return self.run(leaves)
 
     def run(self, leaves: Leaves) -> Any:
+        """One call, while no other is at work."""
         arrays = [get(leaves) for get in self.gets]
         arrays += map(value_of, self.tensors)
         arrays += map(getitem, self.containers, self.keys)
         if self.weak:
-            self.block.fill(arrays[self.weak_from:] if self.weak_from is not None else [arrays[i] for i in self.weak])
-            for i, box in self.numbers:
-                arrays[i] = box
+            if self.weak_from is not None:
+                self.block.fill(arrays[self.weak_from:])
+                arrays[self.weak_from:] = self.block.arrays
+            else:
+                self.block.fill([arrays[i] for i in self.weak])
+                for i, box in zip(self.weak, self.block.arrays):
+                    arrays[i] = box
         copied = self.make_fit(arrays) if self.taken else ()
         outputs = self.execute(arrays)
         for i in copied:
@@ -110,8 +114,8 @@ class Runner:
             put(leaves, outputs[number])
         if self.left:
             numbers = self.block.read()
-            for i, put in self.left:
-                put(leaves, numbers[i])
+            for i, container, key in self.left:
+                container[key] = numbers[i]
         for number, put, weak in self.puts:
             put(leaves, python_number(outputs[number]) if weak else outputs[number])
         for slot in self.program.cleared:

@@ -97,6 +97,10 @@ class Optimizer:
                 state = self.state_of(p, **{k: v for k, v in group.items() if k != "params"})
                 yield from ((state, name) for name in state)
 
+    def settings(self) -> list[dict[str, Any]]:
+        """What a step depends on besides: the groups, with their options."""
+        return self.param_groups
+
     def zero_grad(self) -> None:
         """Forget the gradients: without this, the next sweep adds to them."""
         for group in self.param_groups:

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from chainrule.core.type import Shape
 
@@ -11,8 +11,7 @@ Sizes = Mapping[int, int]
 """How many rounds each dimension, named by a number, has."""
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """`offset`, plus each dimension's round times its coefficient; terms are sorted, and none is 0."""
 
     offset: int = 0

@@ -149,7 +149,7 @@ class Builder:
         moved = x.moved(move, shape)
         if 0 in shape or splittable(moved):
             return moved
-        return self.alias(x, shape) if isinstance(move, Reshape) else self.copied(x).moved(move, shape)
+        return self.alias(x, shape) if isinstance(move, Reshape) else self.copy(x).moved(move, shape)
 
     def alias(self, x: Ref, shape: Shape) -> Ref:
         """The same elements in the same order in another shape, which no loops over the old one reach."""
@@ -178,7 +178,19 @@ class Builder:
         return whole(node)
 
     def copied(self, x: Ref) -> Ref:
-        """A copy, made once for all who need it in memory."""
+        """A copy, made once for all who need it in memory; of a shape it was given last, a view of a copy in C order."""
+        if x.node.free and x.node.args and x.moves:
+            moved = Ref(self.copied(whole(x.node)).node, x.moves, x.shape)
+            if strided(moved, strides_of(moved.node.shape)) is None:
+                return self.copied(moved)
+            moved.node.contiguous |= moved.reshapes
+            return moved
+        last = x.moves[-1] if x.moves else None
+        if isinstance(last, Reshape):
+            base = self.copied(Ref(x.node, x.moves[:-1], last.old))
+            if not base.moves:
+                base.node.contiguous = True
+                return base.moved(last, x.shape)
         key = (x.node, x.moves)
         if key not in self.framed:
             self.framed[key] = self.copy(x)

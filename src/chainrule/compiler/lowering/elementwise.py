@@ -180,6 +180,8 @@ def clip(x: Scalar, low: Scalar | None, high: Scalar | None) -> Scalar:
 
 def wins(a: Scalar, b: Scalar) -> Scalar:
     half = a.writer.constant(0.5, a.dtype if a.dtype.kind == "f" else np.dtype(np.float64))
+    if a.dtype == BOOL:
+        return (a >= b).chosen(half, 0)
     return (a > b).chosen(1, (a >= b).chosen(half, 0))
 
 

@@ -6,12 +6,13 @@ from math import prod
 from typing import Any
 
 from .affine import NotAffine, Place
-from .building import LIGHT, Opaque
+from .building import Opaque
 from .fitting import acceptable, fitting, layout, seen
 from .groups import Group, dims_in
 from .moves import Reshape
 from .nodes import Node, Ref, beneath, own_place, strided, whole
 from .products import Product
+from .prospects import Prospects, is_light, weight_of
 
 MEMBERS = 96
 """So many nodes one kernel computes at most."""
@@ -35,9 +36,8 @@ def owned(node: Node, unit: Any) -> None:
 class Fusion:
     """The groups so far, in any order that respects what they need of each other."""
 
-    def __init__(self, uses: dict[Node, int], folded: set[Node]) -> None:
-        self.uses = uses  # how many members read a node, where no other kernel and no output does
-        self.folded = folded  # what reductions read
+    def __init__(self, prospects: Prospects) -> None:
+        self.prospects = prospects
         self.units: list[Any] = []
         self.numbers: dict[Any, int] = {}
         self.before: list[int] = []  # for each unit a set, as bits, of all those that must come before it
@@ -96,23 +96,19 @@ class Fusion:
         self.unit(group, self.sources_of((*item.operands, *item.bias)))
 
     def place_map(self, node: Node) -> None:
-        weight = 1 + sum(r.node.weight for r in node.args)
-        light = node in self.uses and not node.costly and not node.foreign and weight <= LIGHT
+        uses = self.prospects.uses(node)
+        light = uses is not None and is_light(node)
         for group in self.candidates(node):
-            if light and group.product is not None and self.made_later(node, group):
+            if light and group.product is not None and self.prospects.made_later(node, group):
                 break
             place = fitting(node, node.shape, group)
             if place is not None and self.joined(node, place, group):
                 return
         else:
-            if not light or self.uses[node] > 1:
+            if not light or uses != 1:
                 self.alone(node)
                 return
-        node.free, node.weight = True, weight  # those who use it compute it
-
-    def made_later(self, node: Node, group: Group) -> bool:
-        """Whether a contraction would store a node for a reduction that can compute it as well, from what is stored anyway."""
-        return node in self.folded and all(source.group is not group or source in self.folded for source in beneath(node.args))
+        node.free, node.weight = True, weight_of(node)  # those who use it compute it
 
     def candidates(self, node: Node) -> Iterator[Group]:
         """Groups that a node could join: those of its arguments, then those that read the same arrays."""
@@ -152,7 +148,7 @@ class Fusion:
             node.order = node.preferred or tuple(range(len(node.shape)))
         else:
             ranks = {d: i for i, d in enumerate(group.order)}
-            node.order = tuple(sorted(range(len(node.shape)), key=lambda a: min(
+            node.order = tuple(sorted(range(len(node.shape)), key=lambda a: max(
                 (ranks[d] for d, _ in group.places[node][a].terms), default=-1)))
         for unit in self.sources_of((*node.args, *node.foreign)):
             self.depend(group, unit)
@@ -250,6 +246,8 @@ class Fusion:
             return False
         if any(group.dims_of(m) != dims for m in group.members if m not in group.terminals):
             return False
+        if any(dims_in(group.inner[m]) & folded and dims_in(group.inner[m]) != dims for m in group.terminals):
+            return False  # its sum would be taken in rounds of a loop that it does not have
         left = prod(group.sizes[d] for d in dims - folded)
         return left >= 8 or prod(group.sizes[d] for d in folded) <= STRETCH
 

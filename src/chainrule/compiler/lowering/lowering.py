@@ -24,14 +24,15 @@ from .gathering import GATHERING
 from .groups import Group
 from .joining import JOINS, Join
 from .launching import emitted
-from .lines import MOVEMENTS, elementwise, supported
+from .lines import MOVEMENTS, elementwise, supported, where
 from .memory import Buffers, in_memory, view_of, whole_view
 from .merging import merge
 from .nodes import Node, Ref, Store, beneath, original, whole
 from .overlaying import overlaid
-from .overwriting import arguments, fixed, may_overwrite, read_by
+from .overwriting import may_overwrite, read_by
 from .placing import PLACING
-from .products import Product, product
+from .products import product
+from .prospects import Prospects, arguments, fixed, results
 from .reductions import REDUCTIONS
 from .repeating import Machine, scan
 from .waiting import later
@@ -40,7 +41,8 @@ from .windows import WINDOWS
 PRODUCTS = ("matmul", "chain_matmul", "linear", "vecdot", "convolution", "transposed_convolution", "kernel_convolution")
 HANDLERS: dict[str, Any] = {**dict.fromkeys(TABLE, elementwise), **MOVEMENTS, **JOINS, **REDUCTIONS, **GATHERING, **PLACING,
                             **WINDOWS, **CUMULATING,
-                            **dict.fromkeys(PRODUCTS, product), "einsum": einsum, "chain_einsum": einsum, "later": later}
+                            **dict.fromkeys(PRODUCTS, product), "einsum": einsum, "chain_einsum": einsum, "later": later,
+                            "where": where}
 """For each operation, how its lines are built; a handler gives None where NumPy has to do it."""
 
 
@@ -108,22 +110,11 @@ def alive(builder: Builder) -> list[Any]:
     needed = {original(node) for node in builder.outputs}
     made = []
     for item in reversed(builder.items):
-        results = item.outputs if isinstance(item, Opaque) else (item.output,) if isinstance(item, Product) else (item,)
-        if needed.isdisjoint(results):
+        if needed.isdisjoint(results(item)):
             continue
         made.append(item)
         needed.update(map(original, beneath((*arguments(item), *fixed(item)))))
     return made[::-1]
-
-
-def users(items: list[Any], outputs: dict[Node, int]) -> dict[Node, int]:
-    """How often each node is read by others as they please; those that must be in memory are left out."""
-    count: dict[Node, int] = {}
-    held = {original(node) for item in items for node in beneath(fixed(item))} | set(map(original, outputs))
-    for item in items:
-        for node in beneath(arguments(item)):
-            count[node] = count.get(node, 0) + 1
-    return {node: n for node, n in count.items() if node not in held and not node.aliases}
 
 
 # ---------------------------------------------------------------------------------------- memory for nodes
@@ -171,8 +162,7 @@ def steps_of(unit: Any, buffers: Buffers) -> list[Step]:
 def planned(builder: Builder, arrange: Callable[[Fusion], None] = lambda fusion: None) -> list[Step]:
     """The steps that compute the outputs of a builder; `arrange` may see to it where they lie."""
     items = alive(builder)
-    folded = {node for item in items if isinstance(item, Node) and item.kind == "reduce" for node in beneath(item.args)}
-    fusion = Fusion(users(items, builder.outputs), folded)
+    fusion = Fusion(Prospects(items, builder.outputs))
     for item in items:
         fusion.place(item)
     merge(fusion)

@@ -93,7 +93,8 @@ class Ref:
     def back(self, place: Place, sizes: Sizes) -> Place:
         """Where an element of this view lies in the node; a longer place loses its first axes, as broadcasting has it."""
         place = place[len(place) - len(self.shape):]
-        place = tuple(ZERO if n == 1 else index for n, index in zip(self.shape, place))
+        if 1 in self.shape:
+            place = tuple(ZERO if n == 1 else index for n, index in zip(self.shape, place))
         for move in reversed(self.moves):
             place = move.back(place, sizes)
         return place

@@ -8,20 +8,8 @@ from .building import Opaque
 from .fusion import Fusion
 from .groups import Group
 from .joining import Join
-from .nodes import Node, Ref, beneath, original
-from .products import Product
-
-
-def arguments(item: Any) -> tuple[Ref, ...]:
-    """What an item reads one element after the other, and may compute itself."""
-    return item.args if isinstance(item, Node) else item.bias if isinstance(item, Product) else ()
-
-
-def fixed(item: Any) -> tuple[Ref, ...]:
-    """What an item reads from memory in its own order."""
-    if isinstance(item, Opaque):
-        return tuple(x for x in item.inputs if isinstance(x, Ref))
-    return item.operands if isinstance(item, Product) else item.foreign
+from .nodes import Node, beneath, original
+from .prospects import arguments, fixed
 
 
 def read_by(unit: Any) -> list[Node]:
