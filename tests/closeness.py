@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.stage import Graph, look
+from chainrule.core.stage import Graph, Line, look
 from chainrule.core.type import is_float, typeof
 
 EXACT = frozenset({
@@ -21,6 +21,9 @@ EXACT = frozenset({
     "max_scatter", "max_gather", "heaviside", "nextafter", "nan_to_num",
 })
 """Operations that choose, move or cut numbers, and round none."""
+
+TIES = frozenset({"maximum", "minimum", "fmax", "fmin", "clip", "max", "min", "relu", "relu6", "hardtanh", "max_windows"})
+"""Operations that choose one of two zeros of different sign as they please."""
 
 SUMS = frozenset({
     "sum", "mean", "cumsum", "matmul", "chain_matmul", "linear", "einsum", "chain_einsum", "vecdot", "convolution",
@@ -45,15 +48,23 @@ def replay(graph: Graph, inputs: list[Any], rng: np.random.Generator | None = No
             args = [look(a, known) for a in line.args]
             out = line.prim.forward(*args, **line.params)
             parts = out if isinstance(out, tuple) else (out,)
-            if rng is not None and line.prim.name in SUMS:
-                sizes = [a if a is None or not is_float(typeof(a).dtype) else np.abs(a) for a in args]
-                parts = (noisy(out, line.prim.forward(*sizes, **line.params), rng),)
-            elif rng is not None and line.prim.name == "scan":  # nobody looks into a loop
-                parts = [noisy(part, 8 * np.max(np.abs(part), initial=0), rng) for part in parts]
-            elif rng is not None and line.prim.name not in EXACT:
-                parts = [noisy(part, part, rng) for part in parts]
+            if rng is not None:
+                parts = shaken(line, args, parts, rng)
             known.update(zip(line.targets, parts))
     return [np.asarray(look(a, known)) for a in graph.output]
+
+
+def shaken(line: Line, args: list[Any], parts: tuple[Any, ...], rng: np.random.Generator) -> tuple[Any, ...]:
+    """The results of a line with the noise that its rounding may be."""
+    name = line.prim.name
+    if name in SUMS:
+        sizes = line.prim.forward(*(np.abs(a) if a is not None and is_float(typeof(a).dtype) else a for a in args), **line.params)
+        return (noisy(parts[0], sizes, rng),)
+    if name == "scan":  # nobody looks into a loop
+        return tuple(noisy(part, 8 * np.max(np.abs(part), initial=0), rng) for part in parts)
+    if name in EXACT:
+        return tuple(noisy(part, 0.0, rng) for part in parts) if name in TIES else parts
+    return tuple(noisy(part, part, rng) for part in parts)
 
 
 def noisy(x: Any, size: Any, rng: np.random.Generator) -> Any:
@@ -61,9 +72,11 @@ def noisy(x: Any, size: Any, rng: np.random.Generator) -> Any:
     x = np.asarray(x)
     if not is_float(x.dtype):
         return x
-    shaken = np.asarray(x + size * (NOISE * np.finfo(x.dtype).eps * rng.uniform(-1, 1, x.shape)), x.dtype)
-    shaken = np.where(np.isfinite(x), shaken, x)
-    return np.where(shaken == 0, np.copysign(x, rng.uniform(-1, 1, x.shape)).astype(x.dtype), shaken)
+    fine = np.finfo(x.dtype)
+    steps = size * fine.eps + np.where(size == 0, 0.0, fine.smallest_subnormal)
+    moved = np.asarray(x + NOISE * steps * rng.uniform(-1, 1, x.shape), x.dtype)
+    moved = np.where(np.isfinite(x), moved, x)
+    return np.where(moved == 0, np.copysign(x, rng.uniform(-1, 1, x.shape)).astype(x.dtype), moved)
 
 
 def nearly(a: np.ndarray, b: np.ndarray, rtol: float) -> np.ndarray:
@@ -120,9 +133,9 @@ def spread(graphs: list[Graph], inputs: list[Any], tries: int) -> list[np.ndarra
     for graph in graphs:
         plain = replay(graph, inputs)
         for k in range(tries):
-            shaken = replay(graph, inputs, np.random.default_rng(k))
+            noised = replay(graph, inputs, np.random.default_rng(k))
             with np.errstate(all="ignore"):
-                moved = [np.where(same(a, b), 0.0, np.abs(a.astype(float) - b.astype(float))) for a, b in zip(plain, shaken)]
+                moved = [np.where(same(a, b), 0.0, np.abs(a.astype(float) - b.astype(float))) for a, b in zip(plain, noised)]
             widest = [np.maximum(a, b) for a, b in zip(widest, moved)] if widest else moved
     return widest
 

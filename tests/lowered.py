@@ -31,7 +31,9 @@ def operation(name: str, args: list[Any], dtype: np.dtype) -> Any:
     if name == "sigmoid":
         e = np.exp(-np.abs(args[0]))
         return dtype.type(1 / (1 + e) if args[0] >= 0 else e / (1 + e) if args[0] < 0 else args[0])
-    made = np.asarray(UFUNCS.get(name, getattr(np, name, None))(*args))
+    if name == "pow":  # of single numbers NumPy asks the C library, which knows another root of -inf
+        args = [np.array([a]) for a in args]
+    made = np.asarray(UFUNCS.get(name, getattr(np, name, None))(*args)).reshape(())
     assert made.dtype == dtype, f"{name} of {[a.dtype for a in args]} is said to be {dtype}"
     return made[()]
 

@@ -333,6 +333,10 @@ SAMPLED = [prim for prim in ALL if prim.name not in (
     "eigh", "svd", "qr", "pinv", "nextafter", "matrix_rank", "searchsorted", "spherical_bessel", "bernoulli_cross_entropy")]
 
 
+FRAMED = frozenset({"convolution", "transposed_convolution", "kernel_convolution"})
+"""Operations that multiply by zeros around and between the elements, or leave them out: with NaN that is not the same."""
+
+
 def sampled(walk: Walk) -> Any:
     """Any operation on one of its samples, moved a little by a value at hand."""
     prim: Primitive = walk.rng.choice(np.array(SAMPLED, dtype=object))
@@ -340,6 +344,8 @@ def sampled(walk: Walk) -> Any:
     sample = samples[walk.rng.integers(len(samples))]
     x = walk.real()
     nudge = cr.sin(cr.mean(x)) * 0.05 if x.size else cr.sum(x)
+    if prim.name in FRAMED:
+        nudge = cr.nan_to_num(nudge)
     args = list(sample.args)
     moving = [i for i, (a, rule) in enumerate(zip(args, prim.backward)) if a is not None and rule and is_float(typeof(a).dtype)]
     for i in moving if sample.smooth else ():

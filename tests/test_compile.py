@@ -279,8 +279,8 @@ def test_methods_can_be_compiled():
         def apply(self, x):
             return x * self.factor
 
-    np.testing.assert_array_equal(Scaled(2.0).apply(X).numpy(), 2 * X)
-    np.testing.assert_array_equal(Scaled(3.0).apply(X).numpy(), 3 * X)
+    for factor in (2.0, 3.0, 4.0):  # none of them takes the place of one that is gone
+        np.testing.assert_array_equal(Scaled(factor).apply(X).numpy(), factor * X)
 
 
 def test_modules_and_optimizers_may_be_arguments():

@@ -13,6 +13,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.compiler.loops.language import Apply, Contraction, Kernel, Let, Loop
 from chainrule.compiler.lowering.arena import lifetimes
+from chainrule.compiler.lowering.gates import TABLE
 from chainrule.compiler.lowering.lowering import lower
 from chainrule.compiler.plan import Call, Launch, Plan, When
 from chainrule.core.primitive import Primitive
@@ -93,6 +94,53 @@ def test_odd_and_empty_shapes_are_lowered(name: str, shape: tuple[int, ...]) -> 
         except (ChainruleError, ValueError):
             return  # it has no meaning for this shape
         agrees(graph, arrays, run=slowly, tolerance=1e-10, floor=1.0)
+
+
+STRANGE = np.array([0, -0.0, 1, -1, 0.5, 2, -2.5, 1e-3, 30, -30, 200, -200, 1e10, -1e10, 1e-40, np.inf, -np.inf, np.nan])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("prim", [p for p in ops.ALL if p.name in TABLE], ids=lambda p: p.name)
+def test_strange_numbers_give_what_they_give_in_numpy(prim: Primitive, dtype: Any) -> None:
+    args, params = canonical(prim, samples(prim)[0])
+    given = [a for a in args if a is not None]
+    grids = [g.ravel().astype(dtype) for g in np.meshgrid(*[STRANGE] * min(len(given), 2), indexing="ij")]
+    arrays = [*grids, *(np.full(grids[0].shape, 2.0, dtype) for _ in given[2:])]
+
+    def whole(*symbols: Any) -> Any:
+        supply = iter(symbols)
+        return prim(*(None if a is None else next(supply) for a in args), **params)
+    try:
+        graph = stage(whole, *map(typeof, arrays))
+        with np.errstate(all="ignore"):
+            expected = graph(*arrays)
+    except ChainruleError:
+        return  # bits of floats, chances outside of 0 to 1
+    np.testing.assert_allclose(slowly(graph, arrays)[0], expected, rtol=1e-5 if dtype == np.float32 else 1e-11, atol=1e-37)
+
+
+WHOLE: dict[str, Callable[[Any], Any]] = {
+    "sums": lambda x: (x.sum(axis=0), x.sum()), "extremes": lambda x: (cr.max(x, axis=0), cr.min(x)),
+    "questions": lambda x: (cr.any(x, axis=0), cr.all(x), cr.count_nonzero(x)), "places": lambda x: cr.argmax(x, axis=1),
+    "mean": lambda x: cr.mean(x, axis=0), "quotients": lambda x: (x / 3, x // 3, x % 3), "product": lambda x: x @ x.mT,
+    "cast": lambda x: cr.astype(x, "float32") * 0.5, "steps": lambda x: cr.cumsum(x, axis=0),
+    "choice": lambda x: cr.where(x, x, 7), "one of many": lambda x: cr.one_hot(abs(x) % 5, 5),
+    "rows": lambda x: cr.take(np.arange(100.0).reshape(20, 5), abs(x), axis=0),
+    "sigmoid": cr.sigmoid, "decimals": lambda x: cr.round(x * 1.2345, decimals=2),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "int8", "uint8", "bool"])
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_and_booleans_are_lowered(name: str, dtype: str) -> None:
+    x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 9, (5, 4)).astype(dtype)
+    try:
+        graph = stage(WHOLE[name], typeof(x))
+        with np.errstate(all="ignore"):
+            graph(x)
+    except ChainruleError:
+        return  # it has no meaning for this dtype
+    agrees(graph, [x], run=slowly)
 
 
 # ---------------------------------------------------------------------------------------- fusion

@@ -61,7 +61,7 @@ class Guards:
             self.container(vars(x), type(x).__name__ + ".")
 
     def holder(self, x: Any) -> None:
-        """An optimizer: its cells are read anew at each call, as long as they are the same ones; its settings are what is left."""
+        """An optimizer: its cells are read anew at each call, as long as they are the same; its settings are what is left."""
         self.moving |= {(id(container), key) for container, key in x.cells()}
         remembered = [inner for value in vars(x).values() if isinstance(value, dict) for inner in value.values()]
         self.sizes += [(inner, len(inner)) for inner in remembered if isinstance(inner, dict)]

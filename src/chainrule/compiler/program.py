@@ -57,6 +57,7 @@ class Program:
     structure: Structure
     guards: list[Guards]
     owners: list[tuple[Any, Any, bool]]
+    leaves: list[Any]  # of the arguments, kept so that no other object can take the place of one that a signature names
 
     def donated(self) -> dict[int, int]:
         """Which outputs take the place of an input, by their numbers."""
@@ -124,6 +125,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str
     del out  # with it the recorded values go, which would seem to hold the constants
     tracing.take(held_elsewhere(program.graph))
     program.inputs = used_inputs(program.graph, tracing.slots)
+    program.leaves = [x for x in leaves if not isinstance(x, np.ndarray | eager.Tensor)]
     return program
 
 
@@ -154,7 +156,7 @@ def written(tracing: Tracing, out: Any, guards: Guards, name: str) -> Program:
             places.append(slot)
             outputs.append(value)
     tracing.graph.output = tuple(outputs)
-    return Program(name, tracing.graph, [], places, cleared, result, structure, [guards], tracing.owners)
+    return Program(name, tracing.graph, [], places, cleared, result, structure, [guards], tracing.owners, [])
 
 
 def held_elsewhere(graph: Graph) -> dict[int, np.ndarray[Any, Any]]:

@@ -39,6 +39,9 @@ class Opaque:
 LIGHT = 5
 """So many cheap steps are done again wherever their result is used, rather than stored."""
 
+OF_BOOLEANS: dict[Combine, Combine] = {"max": "any", "sum": "any", "min": "all", "prod": "all"}
+"""What a fold is called where the elements are booleans."""
+
 Handler = Callable[..., Any]
 """`(builder, line, *refs, **params)` -> a Ref, or a tuple of them; a missing argument is None."""
 
@@ -115,6 +118,7 @@ class Builder:
     def reduce(self, x: Ref, axes: Shape, combine: Combine = "sum", *, keepdims: bool = True) -> Ref:
         """A fold over axes."""
         shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        combine = OF_BOOLEANS.get(combine, combine) if x.dtype.kind == "b" else combine
         if 0 in x.shape:
             found = self.broadcast(self.number(neutral(combine, x.dtype), x.dtype), shape)
         elif all(x.shape[a] == 1 for a in axes):

@@ -230,7 +230,8 @@ QUESTIONS = {
 
 # ---------------------------------------------------------------------------------------- rounding
 def rounding(name: str) -> Row:
-    return Row(lambda x, **options: x.apply(name) if x.dtype.kind == "f" else x)
+    """To whole numbers, which whole numbers are already."""
+    return Row(lambda x, decimals=0: x.apply(name) if x.dtype.kind == "f" else x)
 
 
 ROUNDING = {name: rounding(name) for name in ("floor", "ceil", "trunc", "round")}

@@ -18,10 +18,11 @@ KINDS = frozenset("biuf")
 
 # ---------------------------------------------------------------------------------------- element by element
 def elementwise(builder: Builder, line: Line, *args: Ref | None, **params: Any) -> Ref | None:
-    """A row of the table, applied to scalars. Gates of whole numbers are left to NumPy, where they may wrap around half-way."""
+    """A row of the table, applied to scalars. Left to NumPy are gates of whole numbers, which may wrap around half-way, and
+    rounding to decimals."""
     row, target = TABLE[line.prim.name], line.targets[0].type
     whole = any(t.dtype.kind in "iu" and not t.weak for t in (typeof(a) for a in line.args if a is not None))
-    if whole and line.prim.body is not None and target.dtype.kind == "f":
+    if params.get("decimals") or (whole and line.prim.body is not None and target.dtype.kind == "f"):
         return None
     present = [a for a in args if a is not None]
     meet = promote(*(typeof(a) for a in line.args if a is not None)) if row.meet == "promoted" else target.dtype

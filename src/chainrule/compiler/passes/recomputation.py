@@ -230,6 +230,8 @@ class Reordering:
         if line is not None and line.prim is later:
             return self.delayed(line.args[0], i)
         if line is not None and line.prim in VIEWS:
+            if not isinstance(line.args[0], Symbol):
+                return a
             return self.again(line, [self.delayed(line.args[0], i), *line.args[1:]]).targets[0]
         trigger = self.trigger(i)
         if trigger is None:
