@@ -67,7 +67,6 @@ SIMPLER: dict[str, tuple[Callable[..., Any], tuple[Type, ...], str]] = {
     "x - -y is x + y": (lambda x, y: x - -y, (M, V), "add"),
     "-x * -y is x * y": (lambda x, y: -x * -y, (M, V), "multiply"),
     "-x * 3 is x * -3": (lambda x: -x * 3.0, (M,), "multiply"),
-    "-(x * 3) is x * -3": (lambda x: -(x * 3.0), (M,), "multiply"),
     "the square of -x is that of x": (lambda x: cr.square(-x), (M,), "square"),
     "x ** 2 is a square": (lambda x: x ** 2, (M,), "square"),
     "x ** 3 is two products": (lambda x: x ** 3, (M,), "square multiply"),

@@ -113,7 +113,6 @@ ROWS = (
     Row(made("divide", made("negative", "x"), made("negative", "y")), lambda x, y: divide(x, y)),
     Row(made("multiply", made("negative", "x"), number("c")), lambda x, c: multiply(x, -c), when=lambda x, c: type(c) is float),
     Row(made("divide", made("negative", "x"), number("c")), lambda x, c: divide(x, -c), when=lambda x, c: type(c) is float),
-    Row(made("negative", made("multiply", "x", number("c"))), lambda x, c: multiply(x, -c), when=lambda x, c: type(c) is float),
     Row(made("divide", made("divide", number(1), made("cosh", "x")), made("cosh", "x")), bell),
     Row(made("multiply", made("sigmoid", "x"), made("sigmoid", made("negative", "x"))), sigmoid_slope),
     Row(made("square", made("negative", "x")), lambda x: square(x)),
