@@ -13,6 +13,7 @@ from ..loops.language import Constant, Contraction, Let
 from ..native.emission import Environment, Lanes, Memory, Operand, emit_statements
 from ..native.representation import PLACE, WORD, held
 from .code import Code, Number, Values
+from .fetching import Fetcher
 from .flags import Flags
 from .schedule import Schedule
 from .tiles import lane_mask
@@ -98,6 +99,7 @@ class Epilogue:
         self.plan, self.code, self.table, self.spilled, self.registers = plan, code, table, spilled, registers
         self.arrays = memories(code, table, plan.contraction)
         self.finisher = Finisher(plan, code, self.arrays)
+        self.fetcher = Fetcher(plan, code, self.arrays)
         self.functions: dict[tuple[int, int | None], ir.Function] = {}
 
     def short(self, sums: int) -> bool:

@@ -204,6 +204,7 @@ class Rounds:
         walker = Walker(code, self.shape(panel, places), self.dtype, fused=self.fused)
         totals: Values = (zero(walker.kind),) * (len(places) * panel.vectors)
         if span.fresh is None:
+            self.epilogue.fetcher.fetch(self.variables, panel.first, panel.vectors, first_row, places)
             sums = walker.walk(left, right, self.steps(span, panel), totals)
             self.epilogue.finish(self.variables, panel, first_row, places, walker.added(sums))
             return
