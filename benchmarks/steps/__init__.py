@@ -35,5 +35,5 @@ CASES = {
     "gmm64": Case("GMM d=64 K=25 n=1000, gradient", partial(gmm, 64), 2, 4),
     "gmm10": Case("GMM d=10 K=25 n=1000, gradient", partial(gmm, 10)),
     "diagonal_lstm": Case("diagonal LSTM l=2 c=1024, gradient", diagonal_lstm, 3, 8),
-    "overhead": Case("a step of 20 arrays of 1 to 4 numbers", partial(mlp, (2, 2, 2, 2), 1)),
+    "overhead": Case("a step of 20 arrays of 2 to 4 numbers", partial(mlp, (2, 2, 2, 2), 2)),
 }

@@ -16,13 +16,14 @@ class Buffer:
     """A flat piece of memory. Inputs and outputs belong to the caller, constants to the program, and scratch is one arena.
 
     A `constant` has its values in `initial`. A scratch buffer has an `offset` in bytes in the arena, given by the buffer
-    planner; a `kept` one is its own for good, zero at first, and keeps what no launch writes (such as a border of zeros).
+    planner; a `kept` one is its own for good, zero at first, and keeps what no launch writes (such as a border of zeros). A
+    `rare` one has no memory until a call fills it.
     """
 
     name: str
     dtype: np.dtype[Any]
     size: int
-    kind: Literal["input", "output", "constant", "scratch", "kept"] = "scratch"
+    kind: Literal["input", "output", "constant", "scratch", "kept", "rare"] = "scratch"
     initial: np.ndarray[Any, Any] | None = field(default=None, compare=False)
     offset: int = 0
 

@@ -74,7 +74,7 @@ def again(group: Group, flag: Store, mask: Node | None, buffers: Buffers) -> Ste
     """Compute all that the contraction and its epilogue compute by the careful operation, if a sum was not finite; `mask` says
     which ones were not, if that matters, and is cleared."""
     product = group.product
-    sums = buffers.scratch(Node(product.output.shape, product.output.dtype, "leaf"))
+    sums = buffers.rare(Node(product.output.shape, product.output.dtype, "leaf"))
     loops = copy(group)
     loops.product, loops.sources = None, {}
     args: list[View] = [view_of(ref) for ref in product.operands]

@@ -43,6 +43,10 @@ class Buffers:
             return Store(name, node.frame.offset, node.frame.strides)
         return Store(self.add(self.fresh(), node.dtype, node.size), 0, packed(node))
 
+    def rare(self, node: Node) -> Store:
+        """Memory for what is hardly ever computed, by a call."""
+        return Store(self.add(self.fresh(), node.dtype, node.size, "rare"), 0, packed(node))
+
     def flag(self) -> Store:
         """A boolean that is false at first."""
         return Store(self.add(self.fresh(), np.bool_, 1, "kept"), 0, ())

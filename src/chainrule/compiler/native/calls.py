@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ class Calls:
     def __init__(self, calls: Sequence[Call], table: Any, variables: Any, slots: dict[str, int], names: dict[str, int]) -> None:
         self.calls, self.table, self.variables, self.slots, self.names = calls, table, variables, slots, names
         self.error: BaseException | None = None
+        self.rare: dict[int, np.ndarray[Any, Any]] = {}  # by slot, the memory that was given to rare buffers
         self.native = CALLBACK(self.run)
 
     def run(self, number: int) -> int:
@@ -27,11 +29,19 @@ class Calls:
             with np.errstate(all="ignore"):
                 found = call.prim.forward(*args, **call.params)
             for target, value in zip(call.targets, found if isinstance(found, tuple | list) else (found,)):
+                self.provide(target)
                 np.copyto(self.array(target), value, casting="unsafe")
         except BaseException as error:
             self.error = error
             return 1
         return 0
+
+    def provide(self, target: View) -> None:
+        """Give memory to a buffer that is rarely needed, and has none yet."""
+        slot = self.slots[target.place.buffer]
+        if not self.table[slot] and math.prod(target.shape):
+            self.rare[slot] = np.empty(target.shape, target.dtype)
+            self.table[slot] = self.rare[slot].ctypes.data
 
     def array(self, view: View) -> np.ndarray[Any, Any]:
         """The array that a view is at this moment."""
