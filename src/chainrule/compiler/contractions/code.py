@@ -10,6 +10,7 @@ import llvmlite.ir as ir
 from ..native.representation import PLACE, WORD, declared, intrinsic, shown_type
 
 INDEX = ir.IntType(32)
+LINE = 64  # bytes that come from memory at once
 Number: TypeAlias = int | ir.Value
 Values = tuple[ir.Value, ...]
 Body = Callable[[Any, Values], Sequence[ir.Value] | None]
@@ -127,6 +128,11 @@ class Code:
         if isinstance(elements, int) and elements == 0:
             return pointer
         return self.builder.gep(pointer, [self.word(elements)], source_etype=kind)
+
+    def fetch(self, place: ir.Value, *, written: bool = False) -> None:
+        """Ask for a line of memory before it is read, or written."""
+        function = declared(self.builder.module, "llvm.prefetch.p0", ir.VoidType(), (PLACE, INDEX, INDEX, INDEX))
+        self.builder.call(function, [place, INDEX(int(written)), INDEX(3), INDEX(1)])
 
     def load(self, pointer: ir.Value, kind: ir.Type, mask: ir.Value | None = None) -> ir.Value:
         """Load; lanes outside of the mask are 0, and not read."""

@@ -7,19 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import llvmlite.ir as ir
-
 from ..loops.language import Contraction, Index, Let, Read, Write
 from ..native.emission import Memory
-from ..native.representation import PLACE, declared, stored
-from .code import INDEX, Code, Number
+from ..native.representation import stored
+from .code import LINE, Code, Number
 from .schedule import Schedule
 
 FAR = 1 << 17
 """Bytes of an array from which on it is not expected in the cache."""
 LONG = 32
 """Steps in a tile that give the memory time to answer."""
-LINE = 64
 
 
 @dataclass(frozen=True)
@@ -71,10 +68,4 @@ class Fetcher:
             for place in places:
                 row = sum(at * strides.get(axis.name, 0) for at, axis in zip(place, (first, *others)))
                 for lane in range(0, vectors * self.plan.width, step):
-                    self.ask(self.code.place(start, row + lane, kind), written=touch.written)
-
-    def ask(self, place: ir.Value, *, written: bool) -> None:
-        """The instruction: to read or to write, to be kept near, data."""
-        builder = self.code.builder
-        function = declared(builder.module, "llvm.prefetch.p0", ir.VoidType(), (PLACE, INDEX, INDEX, INDEX))
-        builder.call(function, [place, INDEX(int(written)), INDEX(3), INDEX(1)])
+                    self.code.fetch(self.code.place(start, row + lane, kind), written=touch.written)

@@ -9,8 +9,10 @@ import llvmlite.ir as ir
 
 from ..loops.language import Axis
 from ..native.representation import held
-from .code import Code, Number, Values
+from .code import LINE, SIZES, Code, Number, Values
 
+AHEAD = 16  # steps before they are needed, elements of a left array are asked for that lie far apart
+LEAP = 256  # bytes
 UNROLLED = 24  # multiply-adds in the innermost loop, at least, where it is long enough
 
 
@@ -95,8 +97,12 @@ class Walker:
             unroll = min(unroll, max(whole, 1))
             rounds, over = divmod(whole, unroll)
 
+        far = self.far(step)
+
         def terms(lp: ir.Value, rp: ir.Value, count: int, sums: Values) -> Values:
             for n in range(count):
+                for row in far:
+                    self.code.fetch(self.code.place(lp, row + step.left * depth * (n + AHEAD), self.element))
                 sums = self.term(lp, rp, step.left * depth * n, step.right * depth * n, None, sums)
             return sums
 
@@ -109,6 +115,17 @@ class Walker:
             return sums
         done = over * depth
         return self.term(left, right, step.left * done, step.right * done, lane_mask(depth, rest), sums)
+
+    def far(self, step: Step) -> list[int]:
+        """Where in the rows of a tile lines of memory begin that no processor expects, because a step leaps over many others."""
+        size = SIZES[str(self.element)]
+        if not isinstance(step.count, int) or step.count < 2 * AHEAD or abs(step.left) * size < LEAP or self.shape.depth > 1:
+            return []
+        lines: list[int] = []
+        for row in sorted(self.shape.rows):
+            if not lines or (row - lines[-1]) * size >= LINE:
+                lines.append(row)
+        return lines if len(lines) <= 2 else []
 
     def term(self, left: ir.Value, right: ir.Value, lk: int, rk: int, part: ir.Value | None, totals: Values) -> Values:
         """Add the products of one place on the summed axes (of `depth` places) to every sum of the tile."""
