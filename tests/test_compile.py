@@ -478,6 +478,11 @@ def test_a_budget_that_is_none_is_refused(memory):
         cr.compile(f, memory=memory)
 
 
+def test_only_functions_are_compiled():
+    with pytest.raises(ArgumentError, match="not a str"):
+        cr.compile("64MB")
+
+
 def test_without_llvmlite_one_notice_is_given(monkeypatch):
     monkeypatch.setattr(execution, "find_spec", lambda name: None)
     monkeypatch.setattr(execution, "told", False)

@@ -73,7 +73,7 @@ from .jacobians import hessian, hvp, jacobian
 from .recompute import checkpoint
 from .rules import custom_rule
 from .scan import scan
-from .compiler.compiled import compile
+from .compiler.entry import compile
 
 from numpy import (
     bool_ as bool, e, float32, float64, inf, int8, int16, int32, int64, nan, newaxis, pi, uint8, uint16, uint32, uint64,

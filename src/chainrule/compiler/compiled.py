@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any, overload
+from typing import Any
 
 from chainrule.core import interpreter
 from chainrule.core.interpreter import now
@@ -25,6 +25,9 @@ class Compiled:
     """What `cr.compile` makes of a function: called in the same way, and open to be looked into."""
 
     def __init__(self, function: Callable[..., Any], memory: str | int | None = None) -> None:
+        if not callable(function):
+            raise ArgumentError(f"compile: a function is compiled, not a {type(function).__name__}. Write @cr.compile above a "
+                                'function, or cr.compile(memory="64MB") with options by name.')
         self.function = function
         self.budget = None if memory is None else size_of(memory)
         self.programs: dict[Any, list[Built]] = {}
@@ -110,36 +113,3 @@ def size_of(memory: str | int) -> int:
     if not found or found[2].upper() not in UNITS or not found[1].replace(".", "", 1).isdigit():
         raise ArgumentError(f'compile: memory is a number of bytes, or text such as "64MB" or "1GiB", not {memory!r}.')
     return int(float(found[1]) * UNITS[found[2].upper()])
-
-
-@overload
-def compile(function: Callable[..., Any], *, memory: str | int | None = None) -> Compiled: ...
-
-
-@overload
-def compile(function: None = None, *, memory: str | int | None = None) -> Callable[[Callable[..., Any]], Compiled]: ...
-
-
-def compile(function: Callable[..., Any] | None = None, *, memory: str | int | None = None) -> Any:
-    """A function of tensors, up to a whole training step, as one native function.
-
-    Used as a decorator, with or without options. The function runs once on symbols for each signature: the shapes and dtypes of
-    its arrays, and the values of its other arguments; Python floats may vary. Tensors, modules and optimizers are arguments or
-    captured. What it does to tensors (`backward`, `.data =`, an optimizer's step) happens at each call; what it does in Python
-    happens once. `memory` is a budget for the intermediate values, such as "64MB": what is cheapest to compute again is then
-    not kept.
-
-    `.graph()`, `.loops()`, `.llvm()` and `.memory()` of the result show what was made. Inside a transform, or another compiled
-    function, it is the plain function. Without llvmlite it runs in NumPy. Raises StagingError for what cannot be staged, with
-    the line and the way out, and ArgumentError for a budget that cannot be met.
-
-    >>> import chainrule as cr, numpy as np
-    >>> @cr.compile
-    ... def slope(x):
-    ...     return cr.grad(lambda x: cr.sin(x).sum())(x)
-    >>> slope(np.array([0.0, np.pi]))
-    array([ 1., -1.])
-    """
-    if function is None:
-        return lambda f: Compiled(f, memory)
-    return Compiled(function, memory)
