@@ -102,8 +102,7 @@ class Slow:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        kept = max((b.offset + b.size * b.dtype.itemsize for b in plan.buffers if b.kind == "scratch"), default=0)
-        self.arena = np.full(kept + 64, 0xA5, np.uint8)
+        self.arena = np.full(plan.arena + 64, 0xA5, np.uint8)
         self.memory = {b.name: self.piece(b) for b in plan.buffers}
 
     def piece(self, b: Any) -> np.ndarray:

@@ -10,7 +10,6 @@ from chainrule.core.type import typeof
 from .execution import Execute, Replay, native_is_here
 from .passes.recomputation import Memory, measure, recompute
 from .passes.running import improve
-from .plan import Plan
 from .program import Program
 from .running import Runner
 
@@ -51,11 +50,6 @@ def size(x: Any) -> int:
     return t.size * t.dtype.itemsize
 
 
-def arena(plan: Plan) -> int:
-    """The bytes that a plan needs for intermediate values."""
-    return max((b.offset + b.size * b.dtype.itemsize for b in plan.buffers if b.kind == "scratch"), default=0)
-
-
 def build(program: Program, budget: int | None = None) -> Built:
     """Bring a traced program into its best form. Raises ArgumentError for a budget that cannot be met."""
     native = native_is_here()
@@ -65,7 +59,7 @@ def build(program: Program, budget: int | None = None) -> Built:
     graph, stages = improve(program.graph, knows if native else lambda line: True)
     memory = None
     if budget is not None:
-        graph, memory = recompute(graph, budget, (lambda g: arena(lower(g, program.donated()))) if native else None)
+        graph, memory = recompute(graph, budget, (lambda g: lower(g, program.donated()).arena) if native else None)
         stages.append(("recomputation", graph))
     if not native:
         return Built(program, stages, memory, Replay(graph), {})

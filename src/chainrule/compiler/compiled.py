@@ -43,9 +43,9 @@ class Compiled:
             if built.program.fits():
                 self.last = built
                 return built.run(leaves)
-        return self.added(key, leaves, args, options).run(leaves)
+        return self.added(key, args, options).run(leaves)
 
-    def added(self, key: Any, leaves: list[Any], args: tuple[Any, ...], options: dict[str, Any]) -> Built:
+    def added(self, key: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Built:
         """A new program for this signature."""
         program, known = trace(self.function, args, options), self.programs.setdefault(key, [])
         for built in known:

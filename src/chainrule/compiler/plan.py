@@ -100,3 +100,8 @@ class Plan:
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
     donated: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def arena(self) -> int:
+        """The bytes that the scratch buffers take up together."""
+        return max((b.offset + b.size * b.dtype.itemsize for b in self.buffers if b.kind == "scratch"), default=0)

@@ -12,6 +12,7 @@ from chainrule.errors import StagingError
 
 from .tracing import has_gradient
 
+ARRAYS = frozenset({np.ndarray, eager.Tensor})
 PLAIN = (bool, int, str, bytes, type(None), complex)
 
 
@@ -19,15 +20,9 @@ def signature(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, list
     """The signature of a call, and the leaves of its arguments."""
     leaves: list[Any] = list(args)
     shape: Any = len(args)
-    for a in args:
-        if type(a) is not np.ndarray and type(a) is not eager.Tensor:
-            leaves, structure = flatten((args, options))
-            shape = hashable(structure)
-            break
-    else:
-        if options:
-            leaves, structure = flatten((args, options))
-            shape = hashable(structure)
+    if options or not ARRAYS.issuperset(map(type, args)):
+        leaves, structure = flatten((args, options))
+        shape = hashable(structure)
     return (shape, *[leaf_type(leaf) for leaf in leaves]), leaves
 
 

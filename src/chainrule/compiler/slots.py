@@ -27,9 +27,6 @@ class Argument:
     def put(self, leaves: Leaves, value: Array) -> None:
         leaves[self.number].value = value
 
-    def __str__(self) -> str:
-        return f"argument {self.number}"
-
 
 @dataclass(frozen=True, eq=False)
 class Values:
@@ -42,9 +39,6 @@ class Values:
 
     def put(self, leaves: Leaves, value: Array) -> None:
         self.tensor.value = value
-
-    def __str__(self) -> str:
-        return str(self.tensor.label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +58,6 @@ class Gradient:
         memo.total = value
         memo.contributions = [] if value is None else [Contribution(0, "a compiled step", value)]
 
-    def __str__(self) -> str:
-        return f"the gradient of {f'argument {self.tensor}' if isinstance(self.tensor, int) else self.tensor.label}"
-
 
 @dataclass(frozen=True, eq=False)
 class Cell:
@@ -81,9 +72,6 @@ class Cell:
     def put(self, leaves: Leaves, value: Array) -> None:
         self.container[self.key] = value
 
-    def __str__(self) -> str:
-        return f"an optimizer's {self.key}"
-
 
 @dataclass(frozen=True, eq=False)
 class Draw:
@@ -94,9 +82,6 @@ class Draw:
     def get(self, leaves: Leaves) -> Array:
         return self.drawn()
 
-    def __str__(self) -> str:
-        return "random numbers"
-
 
 @dataclass(frozen=True, eq=False)
 class Captured:
@@ -106,9 +91,6 @@ class Captured:
 
     def get(self, leaves: Leaves) -> Array:
         return self.array
-
-    def __str__(self) -> str:
-        return "a captured array"
 
 
 Slot = Argument | Values | Gradient | Cell | Draw | Captured

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -33,7 +33,6 @@ from .scalars import (
 Meet = Literal["result", "promoted", "apart"]
 """Arguments are cast to the result's dtype, to the dtype in which they meet, or left as they are."""
 Formula = Callable[..., Scalar]
-DTypeAny = np.dtype[Any]
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,10 @@ class Program:
     def allocate(self) -> dict[str, int]:
         """Place all buffers that belong to the program, and write down for the runtime where everything is."""
         buffers, compiled = self.plan.buffers, self.code.compiled
-        scratch = max((b.offset + b.size * b.dtype.itemsize for b in buffers if b.kind == "scratch"), default=0)
         kept = sum(rounded(b.size * b.dtype.itemsize) for b in buffers if b.kind == "kept")
         shared = max((c.shared for c in compiled), default=0)
         private = rounded(max((c.private for c in compiled), default=0))
-        sizes = {"scratch": scratch, "kept": kept, "shared": shared, "private": private * self.threads}
+        sizes = {"scratch": self.plan.arena, "kept": kept, "shared": shared, "private": private * self.threads}
         self.arena = aligned(sum(map(rounded, sizes.values())))
         self.constants = {b.name: constant_memory(b) for b in buffers if b.kind == "constant"}
         at = address(self.arena)
