@@ -93,9 +93,15 @@ def write(builder: ir.IRBuilder, array: Array, pointer: ir.Value, spot: Spot, va
         if mask is None:
             builder.store(value, place, align=array.dtype.itemsize)
             return
-        # a store of no lane at all to a page that was never written costs hundreds of cycles
-        with where(builder, None if guard is None else some(builder, mask)):
+        if guard is None:
             masked_store(builder, "masked.store", array, value, place, mask)
+            return
+        # a masked store costs many a processor ten plain ones; of no lane at all, to a page that was never written, hundreds
+        with builder.if_else(every(builder, mask)) as (whole, part):
+            with whole:
+                builder.store(value, place, align=array.dtype.itemsize)
+            with part, where(builder, some(builder, mask)):
+                masked_store(builder, "masked.store", array, value, place, mask)
         return
     if spot.scattered is None and (active := known_lanes(mask, lanes.count)) is not None:
         write_strided(builder, array, pointer_to(builder, array, pointer, spot), spot.stride, value, active)
@@ -168,6 +174,12 @@ def some(builder: ir.IRBuilder, mask: ir.Value) -> ir.Value:
     """Whether the mask is set in one lane at least."""
     bits = ir.IntType(lanes_of(mask))
     return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), bits(0))
+
+
+def every(builder: ir.IRBuilder, mask: ir.Value) -> ir.Value:
+    """Whether the mask is set in all lanes."""
+    bits = ir.IntType(lanes_of(mask))
+    return builder.icmp_unsigned("==", builder.bitcast(mask, bits), bits(-1))
 
 
 def both(builder: ir.IRBuilder, guard: ir.Value | None, lanes: Lanes) -> ir.Value | None:
