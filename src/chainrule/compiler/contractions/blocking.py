@@ -17,7 +17,7 @@ CHUNKS = 16  # parts of a long sum that are added up apart
 LONG = 1024  # terms of a sum that may be cut into chunks
 CUT_ROWS = 256  # rows of a round at least, where the sums are cut
 PANELS = 4  # packed at a time, where the left array is large
-REUSED = 48  # rows for which it is worth packing a panel that could be read where it is
+REUSED = 24  # rows for which it is worth packing a panel that could be read where it is
 
 
 def schedule(contraction: Contraction, host: Host) -> Schedule:
