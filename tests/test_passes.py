@@ -89,6 +89,8 @@ SIMPLER: dict[str, tuple[Callable[..., Any], tuple[Type, ...], str]] = {
     "a cast that loses digits stays": (lambda x: cr.astype(cr.astype(x, F32), F64), (Type((3,), F64),), "cast cast"),
     "a product of opposites": (lambda x, y: (-x) @ y, (M, V), "matmul negative"),
     "an axis of one factor alone": (lambda x, y: cr.einsum("ij,k->ik", x, y), (M, V), "sum einsum"),
+    "an axis of a narrow factor alone is summed in the result's dtype": (
+        lambda x, y: cr.einsum("ij,k->ik", x, y), (M, Type((4,), F64)), "cast sum einsum"),
     "axes of both factors": (lambda x, y: cr.einsum("ij,j->i", x, y), (M, V), "einsum"),
     "reshape twice": (lambda x: cr.reshape(cr.reshape(x, (2, 6)), (4, 3)), (M,), "reshape"),
     "reshape there and back": (lambda x: cr.reshape(cr.reshape(x, (2, 6)), (3, 4)), (M,), ""),

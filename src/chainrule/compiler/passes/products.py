@@ -6,7 +6,7 @@ from typing import Any
 from chainrule.core.stage import Line
 from chainrule.core.type import Array
 from chainrule.ops.arithmetic import negative
-from chainrule.ops.broadcasting import sum
+from chainrule.ops.broadcasting import astype, sum
 from chainrule.ops.einsum import chain_einsum, einsum
 from chainrule.ops.matmul import chain_matmul, matmul
 
@@ -14,7 +14,7 @@ from .patterns import Row, Rule, made
 
 
 def summed_before(line: Line, known: Any) -> Array:
-    """The axes that only one factor has, and the result has not, are summed before it is multiplied."""
+    """The axes that only one factor has, and the result has not, are summed before it is multiplied, in the result's dtype."""
     left, _, out = line.params["subscripts"].partition("->")
     terms, args = left.split(","), list(line.args)
     if len(terms) < 2:
@@ -23,7 +23,7 @@ def summed_before(line: Line, known: Any) -> Array:
         others = {*out}.union(*terms[:i], *terms[i + 1:])
         lonely = tuple([axis for axis, c in enumerate(term) if c not in others and term.count(c) == 1])
         if lonely:
-            args[i] = sum(args[i], axis=lonely)
+            args[i] = sum(astype(args[i], line.targets[0].type.dtype), axis=lonely)
             terms[i] = "".join([c for axis, c in enumerate(term) if axis not in lonely])
     if ",".join(terms) == left:
         return None
