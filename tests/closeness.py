@@ -1,16 +1,16 @@
 """Two results are close if they differ by no more than rounding can explain; how much that is, the program itself says.
 
-A first look allows a few units in the last place. Where that is not enough, the program is run again with a little noise on
-every result that is rounded: what the noise moves, rounding may move, too. Results that are exact stay as they are, so that
-equal numbers stay equal.
+Where they differ at all, the program is run again with a little noise on every result that is rounded, also in each step of a
+loop: an element may be off by a modest multiple of what noise moves that very element. Results that are exact stay as they are,
+so that equal numbers stay equal; where no noise arrives, not a bit may differ.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.core.stage import Graph, Line, look
+from chainrule.core.stage import Graph, Line, Symbol, look
 from chainrule.core.type import is_float, typeof
 
 EXACT = frozenset({
@@ -18,7 +18,8 @@ EXACT = frozenset({
     "max_at", "shifted", "where", "wins", "maximum", "minimum", "fmax", "fmin", "clip", "max", "min", "negative", "abs",
     "sign", "copysign", "positive", "stop_gradient", "cast", "integer_cast", "floor", "ceil", "round", "trunc", "sort",
     "one_hot", "relu", "relu6", "hardtanh", "threshold", "isfinite", "isinf", "isnan", "signbit", "max_windows",
-    "max_scatter", "max_gather", "heaviside", "nextafter", "nan_to_num",
+    "max_scatter", "max_gather", "heaviside", "nextafter", "nan_to_num", "argmax", "argmin", "argsort", "argcummax",
+    "argcummin", "searchsorted", "all", "any", "count_nonzero",
 })
 """Operations that choose, move or cut numbers, and round none."""
 
@@ -31,114 +32,162 @@ SUMS = frozenset({
 })
 """Operations that add up products: what rounding does to them is in proportion to the sum of the magnitudes."""
 
-# In a program with both, everything is as exact as float32 is: NumPy's gates compute parts of themselves in the narrower dtype.
-RELATIVE = {np.dtype("float32"): 1e-5, np.dtype("float64"): 1e-11}
 NOISE = 4.0
 """In units in the last place."""
 
-MARGIN = 10.0
-"""So many times as far as noise has moved a result may rounding move it."""
+MARGIN = 2.0
+"""So many times as far as noise has moved an element may rounding move it."""
+
+TRIES = 100, 1000
+"""Noise that is tried where it seems to do nothing, and at most: where a program divides by what is nearly 0, most noise does
+little and some does much."""
+
+NOTHING = 1e-4
+"""Where noise moves an element by less than this share of what is to be explained, it does nothing."""
 
 
-def replay(graph: Graph, inputs: list[Any], rng: np.random.Generator | None = None) -> list[np.ndarray]:
-    """The outputs of a graph in NumPy; with `rng`, with noise on everything that is rounded."""
-    known = dict(zip(graph.inputs, inputs))
+# ---------------------------------------------------------------------------------------- noise
+class Noise:
+    """Random numbers; in every other try the same ones for equal numbers, which the same operation leaves equal."""
+
+    def __init__(self, number: int) -> None:
+        self.rng, self.alike = np.random.default_rng(number), number % 2 == 1
+
+    def like(self, x: Any) -> np.ndarray:
+        """A number between -1 and 1 for each element."""
+        if not self.alike:
+            return self.rng.uniform(-1, 1, np.shape(x))
+        distinct, places = np.unique(x, return_inverse=True)
+        return self.rng.uniform(-1, 1, distinct.shape)[places].reshape(np.shape(x))
+
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+
+class Shaken(NamedTuple):
+    """The body of a loop, run with noise."""
+
+    body: Graph
+    noise: Noise
+
+    @property
+    def inputs(self) -> list[Symbol]:
+        return self.body.inputs
+
+    @property
+    def output(self) -> Any:
+        return self.body.output
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        return look(self.output, values(self.body, args, self.noise))
+
+
+def replay(graph: Graph, inputs: list[Any], noise: Noise | None = None) -> list[np.ndarray]:
+    """The outputs of a graph in NumPy; with `noise`, with some on everything that is rounded."""
     with np.errstate(all="ignore"):
-        for line in graph.lines:
-            args = [look(a, known) for a in line.args]
-            out = line.prim.forward(*args, **line.params)
-            parts = out if isinstance(out, tuple) else (out,)
-            if rng is not None:
-                parts = shaken(line, args, parts, rng)
-            known.update(zip(line.targets, parts))
+        known = values(graph, inputs, noise)
     return [np.asarray(look(a, known)) for a in graph.output]
 
 
-def shaken(line: Line, args: list[Any], parts: tuple[Any, ...], rng: np.random.Generator) -> tuple[Any, ...]:
-    """The results of a line with the noise that its rounding may be."""
+def values(graph: Graph, inputs: Any, noise: Noise | None) -> dict[Symbol, Any]:
+    known = dict(zip(graph.inputs, inputs))
+    for line in graph.lines:
+        args = [look(a, known) for a in line.args]
+        parts = plain(line, args) if noise is None else shaken(line, args, noise)
+        known.update((t, np.asarray(x).item() if t.type.weak else x) for t, x in zip(line.targets, parts))
+    return known
+
+
+def plain(line: Line, args: list[Any], **replaced: Any) -> tuple[Any, ...]:
+    out = line.prim.forward(*args, **line.params | replaced)
+    return out if isinstance(out, tuple) else (out,)
+
+
+def shaken(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
+    """The results of a line with the noise that its rounding may be.
+
+    NumPy's own functions of elements are nearly exact, others nearly exact for arguments that are a little off.
+    """
     name = line.prim.name
-    if name in SUMS:
-        sizes = line.prim.forward(*(np.abs(a) if a is not None and is_float(typeof(a).dtype) else a for a in args), **line.params)
-        return (noisy(parts[0], sizes, rng),)
-    if name == "scan":  # nobody looks into a loop
-        return tuple(noisy(part, 8 * np.max(np.abs(part), initial=0), rng) for part in parts)
+    if name == "scan":
+        return plain(line, args, body=Shaken(line.params["body"], noise))
     if name in EXACT:
-        return tuple(noisy(part, 0.0, rng) for part in parts) if name in TIES else parts
-    return tuple(noisy(part, part, rng) for part in parts)
+        return tuple(noisy(part, 0.0, noise) for part in plain(line, args)) if name in TIES else plain(line, args)
+    if name in SUMS:
+        return shaken_sums(line, args, noise)
+    if name == "chain" or isinstance(line.prim.forward, np.ufunc):
+        return tuple(noisy(part, part, noise) for part in plain(line, args))
+    dtypes = [typeof(a).dtype for a in args if floating(a)]  # parts are computed in the narrower one
+    return tuple(noisy(part, part, noise, *dtypes) for part in plain(line, [noisy(a, a, noise) for a in args]))
 
 
-def noisy(x: Any, size: Any, rng: np.random.Generator) -> Any:
-    """What rounding could have made of x, in proportion to a size; a zero may also have the other sign."""
-    x = np.asarray(x)
-    if not is_float(x.dtype):
+def shaken_sums(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
+    """Sums with noise that is theirs, or that of their terms: then those stay equal that differ in small terms alone."""
+    if noise.chance(0.4):
+        return plain(line, [noisy(a, a, noise) for a in args])
+    sizes = plain(line, [np.abs(a) if floating(a) else a for a in args])
+    whole = noise.chance(0.5)  # rounded terms add up to a whole number of steps, often to 0 exactly
+    return tuple(noisy(part, size, noise, whole=whole) for part, size in zip(plain(line, args), sizes))
+
+
+def floating(a: Any) -> bool:
+    return a is not None and is_float(typeof(a).dtype)
+
+
+def noisy(x: Any, size: Any, noise: Noise, *dtypes: np.dtype, whole: bool = False) -> Any:
+    """What rounding to any of these dtypes could have made of x, in proportion to a size; a zero may also have the other sign."""
+    if not floating(x):
         return x
-    fine = np.finfo(x.dtype)
-    steps = size * fine.eps + np.where(size == 0, 0.0, fine.smallest_subnormal)
-    moved = np.asarray(x + NOISE * steps * rng.uniform(-1, 1, x.shape), x.dtype)
+    dtype = typeof(x).dtype
+    steps = np.abs(size) * max(np.finfo(d).eps for d in (dtype, *dtypes))
+    steps = steps + np.where(steps == 0, 0.0, np.finfo(dtype).smallest_subnormal)
+    units = NOISE * noise.like(x)
+    moved = x + units * steps
+    if whole:
+        moved = np.where(steps > 0, np.rint(x / steps + units) * steps, x)
     moved = np.where(np.isfinite(x), moved, x)
-    return np.where(moved == 0, np.copysign(x, rng.uniform(-1, 1, x.shape)).astype(x.dtype), moved)
+    moved = np.where(moved == 0, np.copysign(0, noise.like(x)), moved).astype(dtype)
+    return moved.item() if type(x) is float else moved
 
 
-def nearly(a: np.ndarray, b: np.ndarray, rtol: float) -> np.ndarray:
-    """Where two arrays are equal but for a few units in the last place (and what is small beside the largest element)."""
-    if not is_float(a.dtype):
-        return a == b
-    finite = np.abs(a[np.isfinite(a)])
-    return np.isclose(a, b, rtol=rtol, atol=rtol * float(finite.max(initial=0)), equal_nan=True)
-
-
-def mismatch(graphs: list[Graph], inputs: list[Any], expected: list[np.ndarray], found: list[np.ndarray]) -> str | None:
-    """What is wrong with the results found, or None. `graphs` are programs for the same, whose rounding counts."""
+# ---------------------------------------------------------------------------------------- judgement
+def mismatch(graph: Graph, inputs: list[Any], expected: list[np.ndarray], found: list[np.ndarray]) -> str | None:
+    """What is wrong with the results found, or None; `graph` is the program whose results are expected."""
     assert len(expected) == len(found)
-    single = any(t.type.dtype == np.float32 for targets in (graphs[0].inputs, *(line.targets for line in graphs[0].lines))
-                 for t in targets)
-    rtol = RELATIVE[np.dtype("float32" if single else "float64")]
-    for k, (a, o) in enumerate(zip(expected, graphs[0].output)):
+    for k, (a, b, o) in enumerate(zip(expected, found, graph.output)):
         t = typeof(o)
         if (t.dtype, t.shape) != (a.dtype, a.shape):
             return f"output {k} is said to be {t}, and is {a.dtype}{list(a.shape)}"
-    suspects = []
-    for k, (a, b) in enumerate(zip(expected, found)):
         if a.dtype != b.dtype or a.shape != b.shape:
             return f"output {k} should be {a.dtype}{list(a.shape)}, and is {b.dtype}{list(b.shape)}"
-        if not nearly(a, b, rtol).all():
-            suspects.append(k)
-    for tries in (4, 60) if suspects else ():
-        allowed = spread(graphs, inputs, tries)
-        wrong = [f"output {k} {text}" for k in suspects if (text := difference(expected[k], found[k], rtol, allowed[k]))]
-        if not wrong:
-            return None
-    return wrong[0] if suspects else None
+    moved = [np.zeros(a.shape) for a in expected]
+    suspects = [k for k, (a, b) in enumerate(zip(expected, found)) if not same(a, b).all()]
+    for tries in range(TRIES[1] if suspects else 0):
+        noised = replay(graph, inputs, Noise(tries))
+        moved = [np.maximum(w, distance(a, b)) for w, a, b in zip(moved, expected, noised)]
+        suspects = [k for k in suspects if far(expected[k], found[k], moved[k]).any()]
+        nothing = tries >= TRIES[0] and any(far(expected[k], found[k], moved[k] / NOTHING).any() for k in suspects)
+        if nothing or not suspects:
+            break
+    return difference(suspects[0], expected[suspects[0]], found[suspects[0]], moved[suspects[0]]) if suspects else None
 
 
-def difference(a: np.ndarray, b: np.ndarray, rtol: float, allowed: np.ndarray) -> str | None:
-    """Where an array found is further from the one expected than allowed."""
+def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        far = ~nearly(a, b, rtol) & ~(np.abs(a.astype(float) - b.astype(float)) <= MARGIN * allowed)
-        sizes = np.abs(a.astype(float))
-        far &= ~(allowed >= 0.3 * sizes[np.isfinite(sizes)].max(initial=0.0)) | (allowed == 0)  # else no digit is certain
-    far &= ~np.isnan(allowed)  # there, noise turns numbers to NaN, or NaN to numbers
-    if not far.any():
-        return None
-    at = tuple(int(i) for i in np.argwhere(far)[0])
-    return f"at {list(at)} should be {a[at]!r}, and is {b[at]!r}; {int(far.sum())} of {a.size} elements differ"
-
-
-def spread(graphs: list[Graph], inputs: list[Any], tries: int) -> list[np.ndarray]:
-    """How far noise moves each element of the outputs; NaN where it decides whether there is a number.
-
-    Where a program divides by what is nearly 0, most noise does little and some does much: it takes many tries to see that.
-    """
-    widest: list[Any] = []
-    for graph in graphs:
-        plain = replay(graph, inputs)
-        for k in range(tries):
-            noised = replay(graph, inputs, np.random.default_rng(k))
-            with np.errstate(all="ignore"):
-                moved = [np.where(same(a, b), 0.0, np.abs(a.astype(float) - b.astype(float))) for a, b in zip(plain, noised)]
-            widest = [np.maximum(a, b) for a, b in zip(widest, moved)] if widest else moved
-    return widest
+        return np.where(same(a, b), 0.0, np.abs(a.astype(float) - b.astype(float)))
 
 
 def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a == b) | ((a != a) & (b != b))
+
+
+def far(a: np.ndarray, b: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Where an array found is further from the one expected than noise explains."""
+    return ~same(a, b) & ~((distance(a, b) <= MARGIN * moved) & (moved > 0)) & ~np.isnan(moved)
+
+
+def difference(k: int, a: np.ndarray, b: np.ndarray, moved: np.ndarray) -> str:
+    wrong = far(a, b, moved)
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (f"output {k} at {list(at)} should be {a[at]!r}, and is {b[at]!r}, where noise has moved it by {moved[at]:.3g}; "
+            f"{int(wrong.sum())} of {a.size} elements differ")

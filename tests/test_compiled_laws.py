@@ -150,7 +150,7 @@ def failures(calls: list[Call]) -> list[str]:
         if len(calls) == 1:
             return [f"{calls[0]}: {type(error).__name__}: {error}\n{better[0]}"]
         return [text for call in calls for text in failures([call])] or [f"only together: {list(map(str, calls))}: {error}"]
-    wrong = [mismatch([a, b], x, replay(a, x), y) for a, b, x, y in zip(staged, better, inputs, found)]
+    wrong = [mismatch(a, x, replay(a, x), y) for a, x, y in zip(staged, inputs, found)]
     return [f"{call}: {text}\n{graph}" for call, text, graph in zip(calls, wrong, better) if text]
 
 
