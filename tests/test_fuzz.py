@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from chainrule.compiler.building import without_collection
 from chainrule.compiler.passes.patterns import Row, made
 from chainrule.compiler.passes.recomputation import measure, recompute
 from chainrule.compiler.passes.running import TABLES, rows
@@ -90,7 +91,7 @@ def report(each: Case, graph: Graph, wrong: str) -> str:
 
 
 def check(seeds: range) -> None:
-    with warnings.catch_warnings():
+    with without_collection(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, of empty means and the like
         cases = [each for seed in seeds if (each := case(seed))]
         wrong = [text for i in range(0, len(cases), TOGETHER) for text in failures(cases[i:i + TOGETHER])]

@@ -1,6 +1,9 @@
 """Building makes a traced program runnable: passes, lowering and native code, or a replay in NumPy."""
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +53,19 @@ def size(x: Any) -> int:
     return t.size * t.dtype.itemsize
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Python's search for cycles is put off: a program is many small objects, alive until it is written."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@without_collection()
 def build(program: Program, budget: int | None = None) -> Built:
     """Bring a traced program into its best form. Raises ArgumentError for a budget that cannot be met."""
     native = native_is_here()

@@ -1,11 +1,10 @@
 """Compiling makes the kernels of a program into machine code, or finds it in the store."""
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,22 +83,10 @@ def linked(groups: Sequence[Sequence[int]], records: str, objects: Sequence[byte
     return Code(tuple(compiled), addresses, tuple(loaded))
 
 
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Python's search for cycles is put off: modules are many small objects, all alive until they are written."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def translated(items: Sequence[Kernel | Contraction], groups: list[list[int]], host: Host) -> tuple[str, list[bytes]]:
     """What the kernels consist of, as JSON, and the object of each group."""
     compiled: list[Compiled] = []
-    with without_collection(), ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         waiting = []
         for module, parts in modules(items, groups, host):
             compiled += parts
