@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,10 +37,9 @@ class Memo:
     """The notes on a tensor that most tensors do not need."""
 
     name: str | None = None
-    cut: Cut | None = None
     total: Array = None  # the gradient so far
-    contributions: list[Contribution] = field(default_factory=list)
-    swept: list[tuple[int, Array]] = field(default_factory=list)  # of a root: number and seed of each sweep
+    contributions: tuple[Contribution, ...] = ()
+    swept: tuple[tuple[int, Array], ...] = ()  # of a root: number and seed of each sweep
     cleared: int = 0  # the last sweep that no longer counts
 
 
@@ -128,7 +127,7 @@ class Eager(Reverse):
         t.values = values
         t.params = params
         t.serial = next(serials)
-        t.hooks = t.memo = None
+        t.hooks = t.cut = t.memo = None
         frame = sys._getframe(3)  # no nearer one can be the user's, and each frame looked at costs
         while frame.f_code.co_filename in OWN and frame.f_back is not None:
             frame = frame.f_back
@@ -193,10 +192,16 @@ def plain(a: Array) -> Array:
 
 def constant(value: Array, cut: Cut | None = None) -> Any:
     """A tensor without history."""
-    t = Tensor(NUMPY, value)
-    t.code = None
+    t = new(Tensor)
+    t.owner = NUMPY
+    t.value = value
+    t.prim = t.hooks = t.code = None
+    t.args = t.sources = t.values = ()
+    t.params = {}
+    t.serial = next(serials)
     t.instruction = 0
-    t.memo = Memo(cut=cut) if cut else None
+    t.cut = cut
+    t.memo = None
     return t
 
 

@@ -43,7 +43,8 @@ def backward(root: Any, gradient: Array | None, *, create_graph: bool, inputs: A
     for t, g in found.items():
         if t in wanted or (asked is None and t.prim is None):
             accumulate(t, Contribution(number, root.name or "loss", g))
-    root.remember().swept.append((number, seed))
+    memo = root.remember()
+    memo.swept = (*memo.swept, (number, seed))
     roots[root.serial] = root
 
 
@@ -73,10 +74,10 @@ def no_path(root: Any, t: Any) -> NoPathError:
 def accumulate(t: Any, new: Contribution) -> None:
     memo = t.remember()
     memo.total = new.gradient if memo.total is None else memo.total + new.gradient
-    memo.contributions.append(new)
+    memo.contributions = (*memo.contributions, new)
     if len(memo.contributions) > KEPT_SWEEPS:
         first, second, *rest = memo.contributions
-        memo.contributions = [Contribution(0, "earlier sweeps", first.gradient + second.gradient), *rest]
+        memo.contributions = (Contribution(0, "earlier sweeps", first.gradient + second.gradient), *rest)
 
 
 def contributions(t: Any) -> list[Contribution]:
@@ -85,10 +86,10 @@ def contributions(t: Any) -> list[Contribution]:
     if t.prim is None or t.serial in retained:
         made = memo.contributions
     else:
-        made = [Contribution(number, root.name or "loss", found[t])
-                for root in list(roots.values()) if root.serial >= t.serial
-                for number, seed in root.memo.swept if number > memo.cleared
-                if t in (found := EAGER.gradients(root, seed, {t}))]
+        made = tuple([Contribution(number, root.name or "loss", found[t])
+                      for root in list(roots.values()) if root.serial >= t.serial
+                      for number, seed in root.memo.swept if number > memo.cleared
+                      if t in (found := EAGER.gradients(root, seed, {t}))])
     return [c._replace(gradient=shown(c.gradient)) for c in sorted(made, key=lambda c: c.sweep)]
 
 
@@ -115,7 +116,7 @@ def set_gradient(t: Any, value: Array | None) -> None:
     now().meet(t)
     memo = t.remember()
     memo.total = plain(value)
-    memo.contributions = [] if value is None else [Contribution(0, "assigned", memo.total)]
+    memo.contributions = () if value is None else (Contribution(0, "assigned", memo.total),)
     memo.cleared = next(numbers)
 
 

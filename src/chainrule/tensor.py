@@ -37,8 +37,9 @@ class Tensor(Recorded):
     tensor([ 4., -6.])
     """
 
-    __slots__ = ("code", "instruction", "memo")
+    __slots__ = ("code", "cut", "instruction", "memo")
     code: CodeType | None
+    cut: Cut | None  # where it was cut from the graph, if it was
     instruction: int
     memo: Memo | None
 
@@ -70,11 +71,6 @@ class Tensor(Recorded):
     def line(self) -> str | None:
         """`file:line` of the user's code that computed it."""
         return line_of(self.code, self.instruction) if self.code else None
-
-    @property
-    def cut(self) -> Cut | None:
-        """The place where it was cut from the graph, if it was."""
-        return self.memo.cut if self.memo else None
 
     def remember(self) -> Memo:
         """The notes on this tensor, begun if there are none."""

@@ -24,7 +24,7 @@ class Built:
                  donated: dict[int, int]) -> None:
         self.program, self.stages, self.kept, self.execute = program, stages, memory, execute
         self.donated = donated
-        self.run = Runner(program, execute, donated)
+        self.runner = Runner(program, execute, donated)
 
     def graph(self) -> str:
         """The program as it was traced, and after each pass."""

@@ -5,15 +5,17 @@ import re
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
+from operator import is_
 from types import MethodType
 from typing import Any
 
-from chainrule.core import interpreter
-from chainrule.core.interpreter import now
+from chainrule.core.interpreter import current
+from chainrule.eager import EAGER
 from chainrule.errors import ArgumentError, CompileWarning, StagingError
 
 from .building import Built, build
 from .program import Program, trace
+from .running import MISSED
 from .sameness import same_program
 from .signature import signature
 
@@ -33,17 +35,29 @@ class Compiled:
         self.programs: dict[Any, list[Built]] = {}
         self.last: Built | None = None
         self.told = False
+        self.latest: Callable[[tuple[Any, ...]], Any] = missed  # a call of the program that ran last
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if now() is not interpreter.ground:  # inside a transform, or another compiled function
+        if current.get(EAGER) is not EAGER:  # inside a transform, or another compiled function
             return self.function(*args, **options)
+        found = MISSED if options else self.latest(args)
+        return self.call(args, options) if found is MISSED else found
+
+    def call(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """A call that is not like the one before."""
         key, leaves = signature(args, options)
+        found, self.latest = MISSED, missed
         for built in self.programs.get(key, ()):
-            if built.program.fits():
-                self.last = built
-                return built.run(leaves)
-        return self.added(key, args, options).run(leaves)
+            found = built.runner.again(leaves)
+            if found is not MISSED or built.program.fits():
+                break
+        else:
+            built = self.added(key, args, options)
+        self.last = built
+        if not options and len(leaves) == len(args) and all(map(is_, leaves, args)):
+            self.latest = built.runner.again
+        return built.runner.run(leaves) if found is MISSED else found
 
     def added(self, key: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Built:
         """A new program for this signature."""
@@ -54,13 +68,12 @@ class Compiled:
                 return built
         built = build(program, self.budget)
         known.insert(0, built)
-        self.last = built
         made = sum(map(len, self.programs.values()))
         if made > MANY_PROGRAMS and not self.told:
             self.told = True
             warnings.warn(f"{self.__name__}: this is its program number {made}: each new shape or dtype of the arguments, and "
                           "each changed setting, is compiled anew. Give numbers that vary as floats or arrays, and pad batches "
-                          "to a few sizes.", CompileWarning, stacklevel=3)
+                          "to a few sizes.", CompileWarning, stacklevel=4)
         return built
 
     def again(self, built: Built, program: Program) -> None:
@@ -70,10 +83,9 @@ class Compiled:
             if not self.told:
                 self.told = True
                 warnings.warn(f"{self.__name__}: it is traced again and again, and comes out the same: {guards[0].difference()}. "
-                              "Keep what changes at each call out of what the function can see.", CompileWarning, stacklevel=4)
+                              "Keep what changes at each call out of what the function can see.", CompileWarning, stacklevel=5)
             guards.pop()
         guards.insert(0, program.guards[0])
-        self.last = built
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -103,6 +115,11 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {sum(map(len, self.programs.values()))} programs>"
+
+
+def missed(args: tuple[Any, ...]) -> Any:
+    """No program has run yet, or its arguments have containers around them."""
+    return MISSED
 
 
 def size_of(memory: str | int) -> int:

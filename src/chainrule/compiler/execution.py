@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,17 +12,42 @@ from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.stage import Graph
 from chainrule.errors import CompileWarning
 
+if TYPE_CHECKING:
+    from .program import Program
+
+
+Look = Callable[[tuple[Any, ...]], Any]
+"""Whether a call with these leaves is like the one before: None, or what keeps its arrays alive, which have then been taken."""
+
+
+class Left(NamedTuple):
+    """A Python number that a run leaves in memory: whether it is a float, where, and the entry of a dict it goes to."""
+
+    is_float: bool
+    address: int
+    container: dict[str, Any]
+    key: str
+
 
 class Execute(Protocol):
-    """What runs a graph: arrays in, arrays out; `held` is how many bytes it holds besides, if that is known."""
+    """What runs a graph: it takes arrays, and goes; `held` is how many bytes it holds besides, if that is known."""
 
     held: int | None
 
-    def __call__(self, arrays: list[Any]) -> list[Any]: ...
+    def meet(self, arrays: list[Any]) -> None:
+        """Take the arrays for a run, which must live until it is over."""
 
-    def trust(self, numbers: Iterable[int]) -> None: ...
+    def take(self, number: int, array: Any) -> None:
+        """Take the array of one input."""
 
-    def meet(self, number: int, array: Any) -> None: ...
+    def go(self) -> list[Any]:
+        """Run on the arrays taken; the outputs, but for those that take an input's place."""
+
+    def leave(self, numbers: Sequence[Left]) -> None:
+        """After each run put these numbers into their dicts."""
+
+    def look(self, program: Program, numbers: dict[int, int], leaves: Sequence[Any]) -> Look | None:
+        """The look at calls of a program with leaves such as these; `numbers` are where its Python numbers go, by input."""
 
     def loops(self) -> str: ...
 
@@ -36,17 +61,25 @@ class Replay:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.arrays: list[Any] = []
 
-    def __call__(self, arrays: list[Any]) -> list[Any]:
-        numbers = [a.item() if symbol.type.weak else a for a, symbol in zip(arrays, self.graph.inputs)]
+    def meet(self, arrays: list[Any]) -> None:
+        self.arrays = arrays
+
+    def take(self, number: int, array: Any) -> None:
+        self.arrays[number] = array
+
+    def go(self) -> list[Any]:
+        numbers = [a.item() if symbol.type.weak else a for a, symbol in zip(self.arrays, self.graph.inputs)]
+        self.arrays = []
         with under(NUMPY), np.errstate(all="ignore"):
             return list(self.graph(*numbers))
 
-    def trust(self, numbers: Iterable[int]) -> None:
-        """Nothing is remembered of arrays from call to call."""
+    def leave(self, numbers: Sequence[Left]) -> None:
+        """No number is left: each is an output."""
 
-    def meet(self, number: int, array: Any) -> None:
-        """Nothing is remembered of arrays from call to call."""
+    def look(self, program: Program, numbers: dict[int, int], leaves: Sequence[Any]) -> None:
+        """Calls are gathered in Python."""
 
     def loops(self) -> str:
         return "There are no loops: without llvmlite the program runs line by line in NumPy (see .graph())."

@@ -63,8 +63,9 @@ class Guards:
     def holder(self, x: Any) -> None:
         """An optimizer: its cells are read anew at each call, as long as they are the same; its settings are what is left."""
         self.moving |= {(id(container), key) for container, key in x.cells()}
-        remembered = [inner for value in vars(x).values() if isinstance(value, dict) for inner in value.values()]
-        self.sizes += [(inner, len(inner)) for inner in remembered if isinstance(inner, dict)]
+        dicts = [value for value in vars(x).values() if isinstance(value, dict)]
+        dicts += [inner for value in dicts for inner in value.values() if isinstance(inner, dict)]
+        self.sizes += [(each, len(each)) for each in dicts]
         self.entries += [(vars(x), key, value, f"{type(x).__name__}.{key}") for key, value in vars(x).items()]
         self.visit(x.settings())
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ class Made(NamedTuple):
 
     is_tensor: bool
     cut: Cut | None
+
 
 
 @dataclass
@@ -79,14 +81,22 @@ class Program:
         return (without == self.without and all(map(is_, map(owner_of, self.tensors), self.before))
                 and any(map(Guards.hold, self.guards)))
 
-    def returned(self, outputs: list[Any]) -> Any:
-        """What the function returns, made of the first outputs."""
-        if self.structure is leaf and isinstance(self.result[0], Made):
-            return eager.constant(outputs[0], self.result[0].cut) if self.result[0].is_tensor else bare(outputs[0])
-        made = iter(outputs)
-        leaves = [each.value if isinstance(each, Fixed) else eager.constant(next(made), each.cut) if each.is_tensor else
-                  bare(next(made)) for each in self.result]
-        return unflatten(self.structure, leaves)
+    def returns(self) -> Callable[[list[Any]], Any]:
+        """What makes of the first outputs what the function returns."""
+        numbers = count()
+        leaves = [leaf_maker(each, next(numbers) if isinstance(each, Made) else -1) for each in self.result]
+        if self.structure is leaf:
+            return leaves[0]
+        return lambda outputs: unflatten(self.structure, [make(outputs) for make in leaves])
+
+
+def leaf_maker(leaf: Made | Fixed, number: int) -> Callable[[list[Any]], Any]:
+    """What makes one leaf of a result of the outputs, as which it has this number."""
+    if isinstance(leaf, Fixed):
+        return lambda outputs: leaf.value
+    constant, cut = eager.constant, leaf.cut
+    return (lambda outputs: constant(outputs[number], cut)) if leaf.is_tensor else lambda outputs: bare(outputs[number])
+
 
 def bare(value: Any) -> Any:
     """A result as NumPy's own functions give it: an array without axes becomes a number."""

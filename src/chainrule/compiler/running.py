@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import struct
-import weakref
-from operator import attrgetter, call, getitem, is_
 from sys import getrefcount
 from threading import Lock
 from typing import Any
@@ -12,11 +10,10 @@ import numpy as np
 
 from chainrule.core.type import Type, typeof
 
-from .execution import Execute
+from .execution import Execute, Left, Look
+from .guards import Guards
 from .program import Program
-from .slots import Cell, Leaves, Values
-
-value_of = attrgetter("value")
+from .slots import Cell, Draw
 
 
 def references(arrays: list[Any]) -> list[int]:
@@ -42,108 +39,113 @@ class Block:
         self.format = struct.Struct("".join("d" if t.dtype.kind == "f" else "q" for t in types))
         self.arrays = [self.memory[i:i + 1].view(t.dtype).reshape(()) for i, t in enumerate(types)]
 
-    def fill(self, numbers: Any) -> None:
+    def fill(self, numbers: list[Any]) -> None:
         self.format.pack_into(self.memory, 0, *numbers)
 
-    def read(self) -> tuple[Any, ...]:
-        """The numbers as the program left them."""
-        return self.format.unpack_from(self.memory)
+
+class Missed:
+    """What a call gives that was not made, because something is not as it was."""
+
+
+MISSED = Missed()
 
 
 class Runner:
     """Runs a program.
 
     An input whose place an output takes over is changed in place, if nobody else holds its array; else a copy is, because values
-    that somebody read before a step stay as they were.
+    that somebody read before a step stay as they were. Most calls are like the one before: one look sees that, and takes their
+    arrays. `run` gathers those of any other.
     """
 
     def __init__(self, program: Program, execute: Execute, donated: dict[int, int]) -> None:
         self.program, self.execute, self.lock = program, execute, Lock()
-        slots, types = program.inputs, [symbol.type for symbol in program.graph.inputs]
-        order = program.first_other()
-        self.gets = [slot.get for slot in slots[:order]]
-        self.tensors = [slot.tensor for slot in slots[order:] if isinstance(slot, Values)]
-        cells = [slot for slot in slots[order:] if isinstance(slot, Cell)]
-        self.containers, self.keys = [c.container for c in cells], [c.key for c in cells]
-        weak = [i for i, t in enumerate(types) if t.weak]
-        self.block = Block([types[i] for i in weak])
-        self.weak_from = weak[0] if weak and weak == list(range(weak[0], len(types))) else None  # they stand last
-        self.weak = weak
-        self.places_of(donated, types)
+        self.types = [symbol.type for symbol in program.graph.inputs]
+        self.gets = [slot.get for slot in program.inputs]
+        self.draws = [(i, slot.get) for i, slot in enumerate(program.inputs) if isinstance(slot, Draw)]
+        self.weak = [i for i, t in enumerate(self.types) if t.weak]
+        self.block = Block([self.types[i] for i in self.weak])
+        self.numbers = {i: box.ctypes.data for i, box in zip(self.weak, self.block.arrays)}
+        self.go, self.returned = execute.go, program.returns()
+        self.look: Look = never
+        self.looked_for: Guards | None = None
+        self.places_of(donated)
 
-    def places_of(self, in_place: dict[int, int], types: list[Type]) -> None:
-        """What goes where afterwards: numbers left in the block, arrays changed in place, and all others."""
-        program = self.program
-        taken = sorted(i for i in set(in_place.values()) if not types[i].weak)
-        self.taken, self.types = taken, types
-        self.slice = slice(taken[0], taken[-1] + 1) if taken and taken == list(range(taken[0], taken[-1] + 1)) else None
-        self.expected = [UNSHARED] * len(taken)
-        self.execute.trust(taken)
-        self.mine: list[Any] = [lambda: None] * len(taken)  # weak references to arrays known to be fit
-        first = len(program.graph.output) - len(program.places)
-        outputs = [(first + i, in_place.get(first + i), slot) for i, slot in enumerate(program.places)]
-        left = {source for _, source, slot in outputs if source in self.weak and isinstance(slot, Cell)}
-        self.left = [(self.weak.index(source), slot.container, slot.key) for _, source, slot in outputs if source in left]
-        self.kept = {source: (number, slot.put) for number, source, slot in outputs if source in taken}
-        self.puts = [(number, slot.put, typeof(program.graph.output[number]).weak) for number, source, slot in outputs
-                     if source not in left and source not in self.kept]
-        self.numbers_out = [i for i in range(first) if typeof(program.graph.output[i]).weak]
+    def places_of(self, in_place: dict[int, int]) -> None:
+        """What goes where afterwards: arrays changed in place, numbers that the program leaves in the block, and all others."""
+        graph, places = self.program.graph, self.program.places
+        first = len(graph.output) - len(places)
+        numbered = dict(enumerate(places, first))
+        self.taken = sorted(i for i in set(in_place.values()) if i not in self.numbers)
+        self.kept = {i: numbered[n].put for n, i in in_place.items() if i in self.taken}
+        self.execute.leave([Left(self.types[i].dtype.kind == "f", self.numbers[i], slot.container, slot.key)
+                            for n, i in in_place.items() if i in self.numbers and isinstance(slot := numbered[n], Cell)])
+        out = [n for n in range(len(graph.output)) if n not in in_place]
+        self.puts = [(k, numbered[n].put) for k, n in enumerate(out) if n >= first]
+        self.numbers_out = [k for k, n in enumerate(out) if typeof(graph.output[n]).weak]
+        self.more_to_do = bool(self.puts or self.numbers_out or self.program.cleared)
 
-    def __call__(self, leaves: Leaves) -> Any:
-        """One call; calls from several threads wait for each other."""
+    def again(self, leaves: tuple[Any, ...]) -> Any:
+        """One call that is like the one before; MISSED where it is not. Calls from several threads wait for each other."""
         with self.lock:
-            return self.run(leaves)
+            held = self.look(leaves)
+            if held is None:
+                return MISSED
+            drawn = [(i, draw(leaves)) for i, draw in self.draws] if self.draws else ()
+            for i, array in drawn:
+                self.execute.take(i, array)
+            made = self.go()
+            if self.more_to_do:
+                self.bring(leaves, made)
+            return self.returned(made)
 
-    def run(self, leaves: Leaves) -> Any:
-        """One call, while no other is at work."""
-        arrays = [get(leaves) for get in self.gets]
-        arrays += map(value_of, self.tensors)
-        arrays += map(getitem, self.containers, self.keys)
-        if self.weak:
-            if self.weak_from is not None:
-                self.block.fill(arrays[self.weak_from:])
-                arrays[self.weak_from:] = self.block.arrays
-            else:
-                self.block.fill([arrays[i] for i in self.weak])
-                for i, box in zip(self.weak, self.block.arrays):
-                    arrays[i] = box
-        copied = self.make_fit(arrays) if self.taken else ()
-        outputs = self.execute(arrays)
-        for i in copied:
-            number, put = self.kept[i]
-            put(leaves, outputs[number])
-        if self.left:
-            numbers = self.block.read()
-            for i, container, key in self.left:
-                container[key] = numbers[i]
-        for number, put, weak in self.puts:
-            put(leaves, python_number(outputs[number]) if weak else outputs[number])
-        for slot in self.program.cleared:
-            slot.put(leaves, None)
-        for i in self.numbers_out:
-            outputs[i] = python_number(outputs[i])
-        return self.program.returned(outputs)
+    def run(self, leaves: tuple[Any, ...]) -> Any:
+        """One call, whatever changed."""
+        with self.lock:
+            arrays = [get(leaves) for get in self.gets]
+            self.block.fill([arrays[i] for i in self.weak])
+            for i, box in zip(self.weak, self.block.arrays):
+                arrays[i] = box
+            copied = self.make_fit(arrays)
+            self.execute.meet(arrays)
+            made = self.go()
+            for i in copied:
+                self.kept[i](leaves, arrays[i])
+            self.bring(leaves, made)
+            self.get_ready(leaves)
+            return self.returned(made)
 
     def make_fit(self, arrays: list[Any]) -> list[int]:
-        """See that what is changed in place may be; the numbers of those that had to be copied, or are new here."""
-        taken = arrays[self.slice] if self.slice else [arrays[i] for i in self.taken]
-        counts = references(taken)
-        if counts == self.expected and all(map(is_, map(call, self.mine), taken)):
-            return []
+        """See that what is changed in place may be; the numbers of those that had to be copied."""
         copied = []
-        for k, (i, a, n) in enumerate(zip(self.taken, taken, counts)):
-            t = self.types[i]
-            if self.mine[k]() is a and n == UNSHARED:
-                continue
-            whole = type(a) is np.ndarray and a.flags.owndata and a.flags.c_contiguous and a.flags.writeable
-            if n != UNSHARED or not whole or a.dtype != t.dtype:
-                arrays[i] = np.array(a, t.dtype, order="C", copy=True)
-            self.execute.meet(i, arrays[i])
-            self.mine[k] = weakref.ref(arrays[i])
-            copied.append(i)
+        for i, n in zip(self.taken, references([arrays[i] for i in self.taken])):
+            a, dtype = arrays[i], self.types[i].dtype
+            mine = n == UNSHARED and type(a) is np.ndarray and a.flags.owndata and a.flags.carray
+            if not mine or a.dtype != dtype:
+                arrays[i] = np.array(a, dtype, order="C", copy=True)
+                copied.append(i)
         return copied
+
+    def bring(self, leaves: tuple[Any, ...], made: list[Any]) -> None:
+        """Bring what comes out to its places."""
+        for k in self.numbers_out:
+            made[k] = python_number(made[k])
+        for k, put in self.puts:
+            put(leaves, made[k])
+        for slot in self.program.cleared:
+            slot.put(leaves, None)
+
+    def get_ready(self, leaves: tuple[Any, ...]) -> None:
+        """See to it that the next call, if it is like this one, takes one look."""
+        guards = self.program.guards[0]
+        if self.looked_for is not guards:
+            self.looked_for = guards
+            self.look = self.execute.look(self.program, self.numbers, leaves) or never
+
+
+def never(leaves: tuple[Any, ...]) -> None:
+    """No look is to be had: each call is gathered."""
 
 
 def python_number(value: Any) -> Any:
     return value.item() if isinstance(value, np.ndarray | np.generic) else value
-

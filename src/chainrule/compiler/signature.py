@@ -16,13 +16,12 @@ ARRAYS = frozenset({np.ndarray, eager.Tensor})
 PLAIN = (bool, int, str, bytes, type(None), complex)
 
 
-def signature(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, list[Any]]:
+def signature(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
     """The signature of a call, and the leaves of its arguments."""
-    leaves: list[Any] = list(args)
-    shape: Any = len(args)
+    leaves, shape = args, None
     if options or not ARRAYS.issuperset(map(type, args)):
-        leaves, structure = flatten((args, options))
-        shape = hashable(structure)
+        found, structure = flatten((args, options))
+        leaves, shape = tuple(found), hashable(structure)
     return (shape, *[leaf_type(leaf) for leaf in leaves]), leaves
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.core.type import Array
 from chainrule.eager import Contribution
 
-Leaves = list[Any]
+Leaves = tuple[Any, ...]
 """The leaves of the arguments of one call."""
 
 
@@ -56,7 +56,7 @@ class Gradient:
     def put(self, leaves: Leaves, value: Array) -> None:
         memo = self.of(leaves).remember()
         memo.total = value
-        memo.contributions = [] if value is None else [Contribution(0, "a compiled step", value)]
+        memo.contributions = () if value is None else (Contribution(0, "a compiled step", value),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,11 +102,11 @@ class Tracing(Stage):
         symbol = t.value = self.added(typeof(value), values, named(t))
         self.undo.append(lambda: setattr(t, "value", value))
         self.changed.append(lambda: (values, t.value) if t.value is not symbol else None)
-        total, kept = (memo.total, (memo.contributions, memo.swept, memo.cleared)) if memo else (None, ([], [], 0))
+        total, kept = (memo.total, (memo.contributions, memo.swept, memo.cleared)) if memo else (None, ((), (), 0))
         before = None
         if total is not None:
             before = memo.total = self.added(typeof(total), gradient)
-            memo.contributions = [eager.Contribution(0, "earlier sweeps", before)]
+            memo.contributions = (eager.Contribution(0, "earlier sweeps", before),)
 
         def restore() -> None:
             if t.memo is not None:

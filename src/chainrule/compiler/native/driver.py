@@ -5,19 +5,25 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-from weakref import WeakSet, ref
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
+from ..execution import Left
 from ..loops.printing import shown
-from ..plan import Buffer, Plan, View
+from ..plan import Buffer, Plan
 from .calls import Calls
 from .compiling import compile_all, llvm_text
-from .fresh import Fresh
-from .pool import address, aligned, default_threads, native_step, pool
+from .fresh import SMALL, Fresh
+from .interface import run_of
+from .look import Look, look_at
+from .pool import address, aligned, default_threads, pool
 from .scheduling import Distinct, Schedule, in_order
 from .store import Store
+
+if TYPE_CHECKING:
+    from ..program import Program as Traced
 
 ALIGNMENT = 64
 Array = np.ndarray[Any, Any]
@@ -39,14 +45,11 @@ class Program:
         self.schedule = Schedule(plan, self.distinct, self.code, self.threads)
         self.lock = threading.Lock()
         self.memory_parts = self.allocate()
-        self.run = native_step()
-        self.known: list[Callable[[], Any]] = [none] * len(plan.inputs)
+        self.run = run_of(self.state, ())
         self.copies: dict[int, Array] = {}
         self.inputs = [self.schedule.slots[view.place.buffer] for view in plan.inputs]
-        self.watched = list(range(len(plan.inputs)))
-        self.new: list[Fresh] = []
-        self.copied: list[View] = []
-        self.order = self.find_results()
+        self.large: list[Fresh] = []
+        self.results = self.find_results()
         self.donors = frozenset(plan.donated.values())
         self.waiting = self.threads > 1
         PROGRAMS.add(self)
@@ -55,15 +58,17 @@ class Program:
     def allocate(self) -> dict[str, int]:
         """Place all buffers that belong to the program, and write down for the runtime where everything is."""
         buffers, compiled = self.plan.buffers, self.code.compiled
-        kept = sum(rounded(b.size * b.dtype.itemsize) for b in buffers if b.kind == "kept")
+        own = {part: sum(rounded(bytes_of(b)) for b in buffers if part_of(b) == part) for part in ("kept", "results")}
         shared = max((c.shared for c in compiled), default=0)
         private = rounded(max((c.private for c in compiled), default=0))
-        sizes = {"scratch": self.plan.arena, "kept": kept, "shared": shared, "private": private * self.threads}
+        sizes = {"scratch": self.plan.arena, **own, "shared": shared, "private": private * self.threads}
         self.arena = aligned(sum(map(rounded, sizes.values())))
         self.constants = {b.name: constant_memory(b) for b in buffers if b.kind == "constant"}
         at = address(self.arena)
         starts = dict(zip(sizes, np.cumsum([at, *map(rounded, sizes.values())]).tolist()))
-        self.table = (ctypes.c_int64 * max(len(buffers), 1))()
+        self.table = (ctypes.c_int64 * (len(buffers) + 1))()  # the last word is for addresses that nobody asks for
+        self.at = ctypes.addressof(self.table)
+        self.unread = self.at + 8 * len(buffers)
         for number, buffer in enumerate(buffers):
             self.table[number] = self.start_of(buffer, starts)
         self.words = (ctypes.c_int64 * len(self.schedule.words))(*self.schedule.words)
@@ -71,10 +76,9 @@ class Program:
         most = max((len(kernel.arrays) for kernel in self.distinct.kernels), default=0)
         self.arguments = (ctypes.c_int64 * max(most, 1))()
         self.calls = Calls(self.schedule.calls, self.table, self.variables, self.schedule.slots, self.schedule.variables)
-        self.state = (ctypes.c_int64 * 9)(
+        self.state = np.array([
             *map(ctypes.addressof, (self.words, self.table, self.variables, self.arguments)), starts["shared"], starts["private"],
-            private, 0, ctypes.cast(self.calls.native, ctypes.c_void_p).value or 0)
-        self.state_address = ctypes.addressof(self.state)
+            private, 0, ctypes.cast(self.calls.native, ctypes.c_void_p).value or 0, 0], np.int64)
         return sizes | {"constants": sum(c.nbytes for c in self.constants.values())}
 
     def start_of(self, buffer: Buffer, starts: dict[str, int]) -> int:
@@ -83,67 +87,82 @@ class Program:
             return address(self.constants[buffer.name])
         if buffer.kind == "scratch":
             return starts["scratch"] + buffer.offset
-        if buffer.kind == "kept":
-            place = starts["kept"]
-            starts["kept"] += rounded(buffer.size * buffer.dtype.itemsize)
+        part = part_of(buffer)
+        if part:
+            place = starts[part]
+            starts[part] += rounded(bytes_of(buffer))
             return place
         return 0
 
-    def find_results(self) -> tuple[int, ...]:
-        """Where each output is among the inputs, the new arrays and the copies, in this order; the latter two are noted here."""
-        order, places = [], {}
+    def find_results(self) -> list[Callable[[], Array]]:
+        """What gives each output after a run, but for those that take an input's place."""
+        fresh: dict[str, Fresh] = {}
+        results: list[Callable[[], Array]] = []
         for number, view in enumerate(self.plan.outputs):
-            slot = self.schedule.slots[view.place.buffer]
+            name, slot = view.place.buffer, self.schedule.slots[view.place.buffer]
             if number in self.plan.donated:
-                order.append(("input", self.plan.donated[number]))
+                continue
+            if self.table[slot]:
+                results.append(self.calls.array(view).copy)
             elif self.plan.buffers[slot].kind == "output":
-                if slot not in places:
-                    places[slot] = len(self.new)
-                    self.new.append(Fresh(view.shape, view.dtype, slot))
-                order.append(("new", places[slot]))
-            else:  # what the program keeps, such as a constant, is copied
-                order.append(("copy", len(self.copied)))
-                self.copied.append(view)
-        starts = {"input": 0, "new": len(self.inputs), "copy": len(self.inputs) + len(self.new)}
-        return tuple(starts[kind] + number for kind, number in order)
+                results.append(fresh.setdefault(name, Fresh(view.shape, view.dtype, slot)).take)
+            else:  # an input, or what is rarely needed: it is not in the same place each time
+                results.append(lambda view=view: self.calls.array(view).copy())
+        self.large = list(fresh.values())
+        return results
 
     # ------------------------------------------------------------------------------ calling
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         with self.lock:
-            for number in self.watched:
-                if self.known[number]() is not arrays[number]:
-                    self.meet(number, arrays[number])
-            new = []
-            for fresh in self.new:
-                array, self.table[fresh.slot] = fresh.take()
-                new.append(array)
-            if self.waiting:
-                self.join_pool()
-            if self.run(self.state_address):
-                self.calls.reraise()
-            if self.copies:
-                for number in self.copies.keys() & self.donors:
-                    np.copyto(arrays[number], self.copies[number])
-            every = [*arrays, *new, *[self.calls.array(view).copy() for view in self.copied]]
-            return list(map(every.__getitem__, self.order))
+            self.meet(arrays)
+            made = iter(self.go())
+            for number in self.copies.keys() & self.donors:
+                np.copyto(arrays[number], self.copies[number])
+            donated = self.plan.donated
+            return [arrays[donated[number]] if number in donated else next(made) for number in range(len(self.plan.outputs))]
 
-    def trust(self, numbers: Iterable[int]) -> None:
-        """From now on the caller says by `meet` when one of these inputs is another array than in the last call."""
-        self.watched = sorted({*self.watched} - {*numbers})
+    def meet(self, arrays: Iterable[Array]) -> None:
+        """Take the arrays for a run, which must live until it is over."""
+        self.copies = {}
+        for number, array in enumerate(arrays):
+            self.take(number, array)
 
-    def meet(self, number: int, array: Array) -> None:
-        """Take an array that was not given in the last call."""
-        self.copies.pop(number, None)
+    def take(self, number: int, array: Array) -> None:
+        """Take the array of one input."""
         view = self.plan.inputs[number]
         if array.shape != view.shape or array.dtype != view.dtype:
             raise ValueError(f"input {number} is {array.dtype}{list(array.shape)}; the program was compiled for "
                              f"{view.dtype}{list(view.shape)}.")
-        if type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned:
-            self.known[number] = ref(array)
-        else:  # a copy, which lives until the next call
-            self.known[number] = none
+        if type(array) is not np.ndarray or not (array.flags.c_contiguous and array.flags.aligned):
             array = self.copies[number] = np.array(array, order="C")
         self.table[self.inputs[number]] = address(array)
+
+    def go(self) -> list[Array]:
+        """Run on the arrays taken; the outputs, but for those that take an input's place."""
+        for fresh in self.large:
+            self.table[fresh.slot] = fresh.make()
+        if self.waiting:
+            self.join_pool()
+        if not self.run():
+            self.calls.reraise()
+        made = []
+        for give in self.results:
+            made.append(give())  # noqa: PERF401  a comprehension is a call of its own before Python 3.12
+        for fresh in self.large:
+            fresh.forget()
+        return made
+
+    def leave(self, numbers: Sequence[Left]) -> None:
+        """After each run put these numbers, which it leaves in memory, into their dicts."""
+        self.run = run_of(self.state, numbers)
+
+    def look(self, program: Traced, numbers: dict[int, int], leaves: Sequence[Any]) -> Look | None:
+        """The look at a call of this program made from `program`; None where none is to be had."""
+        return look_at(program, self, numbers, leaves)
+
+    def place_of(self, number: int) -> int:
+        """Where the address of an input's array is written down."""
+        return self.at + 8 * self.inputs[number]
 
     def join_pool(self) -> None:
         """Large phases of this program are divided among the threads of a pool from now on, if the system gives one."""
@@ -152,7 +171,7 @@ class Program:
 
     # ------------------------------------------------------------------------------ asking
     def memory(self) -> dict[str, int]:
-        """Bytes of memory the program holds: `scratch`, `kept`, `shared` and `private` in one arena, and `constants`."""
+        """Bytes of memory the program holds: `scratch`, `kept`, `results`, `shared`, `private` in one arena, and `constants`."""
         return dict(self.memory_parts)
 
     @property
@@ -170,8 +189,15 @@ class Program:
         return "\n\n".join([f"runs {in_order(self.plan.steps, self.distinct)}", *kernels])
 
 
-def none() -> None:
-    """No array was met yet."""
+def part_of(buffer: Buffer) -> str:
+    """In which part of the program's memory a buffer has a place for good, if it has; a small output does, and is copied out."""
+    if buffer.kind == "output" and bytes_of(buffer) <= SMALL:
+        return "results"
+    return "kept" if buffer.kind == "kept" else ""
+
+
+def bytes_of(buffer: Buffer) -> int:
+    return buffer.size * buffer.dtype.itemsize
 
 
 def rounded(size: int) -> int:
@@ -181,7 +207,7 @@ def rounded(size: int) -> int:
 def constant_memory(buffer: Buffer) -> Array:
     """The constant's values, laid out as the plan has them."""
     assert buffer.initial is not None, f"the constant {buffer.name} has no values"
-    memory = aligned(max(buffer.size * buffer.dtype.itemsize, 1))[:buffer.size * buffer.dtype.itemsize].view(buffer.dtype)
+    memory = aligned(max(bytes_of(buffer), 1))[:bytes_of(buffer)].view(buffer.dtype)
     memory[:] = np.asarray(buffer.initial, buffer.dtype).reshape(-1)
     return memory
 

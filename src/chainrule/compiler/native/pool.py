@@ -9,7 +9,6 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +19,7 @@ from .host import this_host
 from .machine import Loaded, translate
 from .store import Store
 
-FUNCTIONS = ("chainrule_step", "chainrule_worker", "chainrule_wake")
-STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+NAMES = ("chainrule_step", "chainrule_worker", "chainrule_wake", "chainrule_look", "chainrule_go", "chainrule_python")
 WORKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 POOLS: dict[int, Pool] = {}
@@ -39,12 +37,7 @@ def loaded_runtime() -> Loaded:
     if found is None:
         found = "", [translate(text, host)]
         store.save(key, *found)
-    return Loaded(found[1], FUNCTIONS)
-
-
-@cache
-def native_step() -> Callable[[int], int]:
-    return STEP(loaded_runtime()["chainrule_step"])
+    return Loaded(found[1], NAMES)
 
 
 def aligned(size: int) -> np.ndarray:

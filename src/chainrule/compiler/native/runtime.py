@@ -5,7 +5,7 @@ written in LLVM's own language, because nothing in it depends on what is compute
 """
 from __future__ import annotations
 
-from . import handover, walk
+from . import going, handover, looking, walk
 from .host import Host
 
 END, LAUNCH, REPEAT, AGAIN, CALL, WHEN = range(6)
@@ -58,6 +58,6 @@ def text(host: Host) -> str:
     declared, pause = PAUSES.get(host.architecture, ("", ""))
     places = {name: globals()[name] for name in ("EPOCH", "STOP", "DONE", "SLEEPERS", "BUSY", "FUNCTION", "ARGUMENTS", "ROUNDS",
                                                  "SHARED", "PRIVATE", "PRIVATE_BYTES", "THREADS", "TICKETS", "SPINS", "PATIENCE")}
-    return (handover.TEXT + walk.TEXT).format(
-        pause_declared=declared, pause=pause, system=SYSTEM if threaded(host) else ELSEWHERE,
+    return (handover.TEXT + walk.TEXT + looking.TEXT + going.TEXT).format(
+        **looking.names(), LEFT=going.LEFT, pause_declared=declared, pause=pause, system=SYSTEM if threaded(host) else ELSEWHERE,
         futex=FUTEX.get(host.architecture, 0), **places)
