@@ -133,6 +133,17 @@ def test_a_state_loaded_between_steps_is_gone_on_from():
     close(weights(model), after)
 
 
+def test_a_state_that_was_cleared_begins_anew():
+    (model, opt, step), (other, other_opt, plain) = training("Adam"), training("Adam")
+    step = cr.compile(step)
+    for i in range(4):
+        if i == 2:
+            opt.state.clear(), other_opt.state.clear()
+        step(X, Y), plain(X, Y)
+    close(weights(model), weights(other))
+    assert all(state["step"] == 2 for state in opt.state.values())
+
+
 def test_values_read_before_a_step_stay_as_they_were():
     model, _, step = training("Adam")
     step = cr.compile(step)
@@ -342,6 +353,38 @@ def test_a_changed_setting_is_noticed():
     np.testing.assert_array_equal(compiled(X), 3 * X ** 2)
     settings["power"], scale = 3, 5
     np.testing.assert_allclose(compiled(X), 5 * X ** 3, rtol=1e-6)
+
+
+def test_a_tensor_that_is_given_twice_is_one_and_two_tensors_are_two():
+    g, h = cr.compile(lambda a, b: a * 10 + b), cr.compile(lambda a: a * 10 + w)
+    t, u, w = (cr.tensor([value]) for value in (1.0, 2.0, 5.0))
+    for _ in range(2):
+        assert [g(*pair).item() for pair in ((t, t), (t, u), (u, t), (u, u))] == [11.0, 12.0, 21.0, 22.0]
+        assert [h(each).item() for each in (w, t, w, u)] == [55.0, 15.0, 55.0, 25.0]
+
+
+def test_a_tensor_that_is_changed_may_be_one_that_is_given():
+    def follow(a):
+        mean.data = mean * 0.5 + a
+        return a + 1
+
+    found = []
+    for f in (follow, cr.compile(follow)):
+        mean, other = cr.tensor([2.0]), cr.tensor([4.0])
+        found.append([float(x) for given in (other, other, mean, other) for x in (f(given).item(), mean.item())])
+    assert found[0] == found[1]
+
+
+def test_a_parameter_that_is_given_and_captured_gets_one_gradient():
+    w, v = (cr.tensor([value], requires_grad=True) for value in (2.0, 3.0))
+
+    def product(a):
+        (a * a * w).sum().backward()
+    for f in (product, cr.compile(product)):
+        for given, expected in ((v, [9.0, 12.0]), (w, [12.0, 0.0]), (v, [9.0, 12.0])):
+            w.grad, v.grad = np.zeros(1, np.float32), np.zeros(1, np.float32)
+            f(given)
+            assert [w.grad.item(), v.grad.item()] == expected
 
 
 def test_values_may_be_assigned_to_tensors():

@@ -50,7 +50,7 @@ class Compiled:
         found, self.latest = MISSED, missed
         for built in self.programs.get(key, ()):
             found = built.runner.again(leaves)
-            if found is not MISSED or built.program.fits():
+            if found is not MISSED or built.program.fits(leaves):
                 break
         else:
             built = self.added(key, args, options)

@@ -1,7 +1,7 @@
 """A guard is a Python value a program was traced with: where it has changed since, the function must be traced again."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter, getitem, is_
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -28,7 +28,8 @@ class Guards:
         self.sizes: list[tuple[Any, int]] = []
         self.seen: set[int] = set()
         self.moving: set[tuple[int, Any]] = set()
-        for x in [function, *leaves]:
+        self.tensors: dict[int, Any] = {}  # by id, those that the function can reach without being given them
+        for x in [function, *(leaf for leaf in leaves if not isinstance(leaf, Box))]:
             self.visit(x)
         self.containers, self.keys = [e[0] for e in self.entries], [e[1] for e in self.entries]
         self.boxes = [c[0] for c in self.cells]
@@ -38,6 +39,8 @@ class Guards:
 
     def visit(self, x: Any) -> None:
         """Note what can change in a value, and look into it."""
+        if isinstance(x, Box):
+            self.tensors[id(x)] = x
         if isinstance(x, (*SCALARS, *WHOLE)) or id(x) in self.seen:
             return
         self.seen.add(id(x))
@@ -109,6 +112,10 @@ class Guards:
             return False
         as_before = all(map(is_, now, self.values)) or all(map(same, now, self.values))
         return as_before and list(map(len, self.sized)) == self.lengths
+
+    def reached(self, leaves: Iterable[Any]) -> list[tuple[int, int]]:
+        """Which arguments the function can reach anyhow, and so sees as one with what it reaches: their numbers and ids."""
+        return [(number, id(x)) for number, x in enumerate(leaves) if id(x) in self.tensors]
 
     def difference(self) -> str:
         """What has changed first, in words."""

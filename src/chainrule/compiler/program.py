@@ -60,6 +60,7 @@ class Program:
     guards: list[Guards]
     owners: list[tuple[Any, Any, bool]]
     leaves: list[Any]  # of the arguments, kept so that no other object can take the place of one that a signature names
+    reached: list[tuple[int, int]]  # the arguments that are captured too, see `Guards.reached`
 
     def donated(self) -> dict[int, int]:
         """Which outputs take the place of an input, by their numbers."""
@@ -75,11 +76,11 @@ class Program:
         self.tensors, self.before = [t for t, _, _ in self.owners], [owner for _, owner, _ in self.owners]
         self.without = [not had for _, _, had in self.owners]
 
-    def fits(self) -> bool:
+    def fits(self, leaves: tuple[Any, ...]) -> bool:
         """Whether everything it was traced with is as it was."""
         without = [(memo := t.memo) is None or memo.total is None for t in self.tensors]
         return (without == self.without and all(map(is_, map(owner_of, self.tensors), self.before))
-                and any(map(Guards.hold, self.guards)))
+                and any(guards.hold() and guards.reached(leaves) == self.reached for guards in self.guards))
 
     def returns(self) -> Callable[[list[Any]], Any]:
         """What makes of the first outputs what the function returns."""
@@ -136,6 +137,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str
     tracing.take(held_elsewhere(program.graph))
     program.inputs = used_inputs(program.graph, tracing.slots)
     program.leaves = [x for x in leaves if not isinstance(x, np.ndarray | eager.Tensor)]
+    program.reached = guards.reached(leaves)
     return program
 
 
@@ -166,7 +168,7 @@ def written(tracing: Tracing, out: Any, guards: Guards, name: str) -> Program:
             places.append(slot)
             outputs.append(value)
     tracing.graph.output = tuple(outputs)
-    return Program(name, tracing.graph, [], places, cleared, result, structure, [guards], tracing.owners, [])
+    return Program(name, tracing.graph, [], places, cleared, result, structure, [guards], tracing.owners, [], [])
 
 
 def held_elsewhere(graph: Graph) -> dict[int, np.ndarray[Any, Any]]:

@@ -120,10 +120,10 @@ class Runner:
         copied = []
         for i, n in zip(self.taken, references([arrays[i] for i in self.taken])):
             a, dtype = arrays[i], self.types[i].dtype
-            mine = n == UNSHARED and type(a) is np.ndarray and a.flags.owndata and a.flags.carray
-            if not mine or a.dtype != dtype:
-                arrays[i] = np.array(a, dtype, order="C", copy=True)
-                copied.append(i)
+            if n == UNSHARED and type(a) is np.ndarray and a.dtype == dtype and (flags := a.flags).owndata and flags.carray:
+                continue
+            arrays[i] = np.array(a, dtype, order="C", copy=True)
+            copied.append(i)
         return copied
 
     def bring(self, leaves: tuple[Any, ...], made: list[Any]) -> None:

@@ -14,7 +14,8 @@ from .slots import Draw, Slot
 
 def same_program(a: Program, b: Program) -> bool:
     """Whether two programs of one function do the same, so that the code made for one serves the other."""
-    return (a.structure == b.structure and [type(leaf) for leaf in a.result] == [type(leaf) for leaf in b.result]
+    return (a.structure == b.structure and a.reached == b.reached
+            and [type(leaf) for leaf in a.result] == [type(leaf) for leaf in b.result]
             and all(same_value(x[0], y[0]) for x, y in zip(a.result, b.result))
             and all(len(x) == len(y) and all(map(same_slot, x, y))
                     for x, y in ((a.inputs, b.inputs), (a.places, b.places), (a.cleared, b.cleared)))

@@ -22,7 +22,14 @@ def signature(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, tupl
     if options or not ARRAYS.issuperset(map(type, args)):
         found, structure = flatten((args, options))
         leaves, shape = tuple(found), hashable(structure)
-    return (shape, *[leaf_type(leaf) for leaf in leaves]), leaves
+    return (shape, repeated(leaves), *[leaf_type(leaf) for leaf in leaves]), leaves
+
+
+def repeated(leaves: tuple[Any, ...]) -> tuple[int, ...]:
+    """Which tensors are given more than once: the number of the first of each that is."""
+    known: dict[int, int] = {}
+    firsts = [known.setdefault(id(leaf), i) for i, leaf in enumerate(leaves) if type(leaf) is eager.Tensor]
+    return tuple(firsts) if len(known) < len(firsts) else ()
 
 
 def leaf_type(leaf: Any) -> Any:

@@ -84,8 +84,8 @@ def objects_lie_as_read() -> bool:
     cell = (lambda: items).__closure__[0]  # type: ignore[index]
     seen = [ctypes.c_int32.from_address(at).value, word(array, TYPE), word(number, TYPE), word(number, FIRST, ctypes.c_double),
             word(array, FIRST), word(array, 24, ctypes.c_int32), *(ctypes.c_int64 * 2).from_address(word(array, 32)),
-            word(array, 56), word(array, 64, ctypes.c_int32), word(pair, FIRST), word(pair, 24), word(items, FIRST),
-            ctypes.c_int64.from_address(word(items, 24)).value, word(table, FIRST), word(cell, FIRST)]
+            word(array, 56), word(array, 64, ctypes.c_int32), word(pair, FIRST), word(pair, tuple.__basicsize__),
+            word(items, FIRST), ctypes.c_int64.from_address(word(items, 24)).value, word(table, FIRST), word(cell, FIRST)]
     return seen == [2, id(np.ndarray), id(float), number, array.ctypes.data, 2, 2, 3, id(array.dtype), array.flags.num,
                     2, id(items), 1, id(array), 1, id(items)]
 

@@ -14,7 +14,8 @@ from chainrule.eager import EAGER, Memo
 
 from ..guards import Guards
 from ..program import Program
-from ..slots import Argument, Captured, Cell, Draw, Slot, Values
+from ..signature import repeated
+from ..slots import Argument, Captured, Cell, Draw, Gradient, Slot, Values
 from ..tracing import has_gradient
 from .interface import FIRST, TYPE, interface, place
 from .looking import (
@@ -51,11 +52,23 @@ class Unlike(Exception):
 
 def look_at(program: Program, native: Native, numbers: dict[int, int], leaves: Sequence[Any]) -> Look | None:
     """The look of calls with leaves such as these; None where none is to be had."""
-    python = interface()
     try:
-        return python and python.look(Rows(program, native, numbers, leaves))
+        return seen(CallRows(program, native, numbers, leaves))
     except Unlike:
         return None
+
+
+def look_at_arrays(native: Native) -> Look | None:
+    """The look of arrays that are given one for each input, and need no copy; None where none is to be had."""
+    rows = Rows(native, len(native.plan.inputs))
+    for number, view in enumerate(native.plan.inputs):
+        rows.array((LEAF, number, 0), view.dtype, view.shape, number, PLAIN)
+    return seen(rows)
+
+
+def seen(rows: Rows) -> Look | None:
+    python = interface()
+    return python and python.look(rows.finished())
 
 
 SOURCES: dict[type, Callable[[Any], Source]] = {
@@ -66,17 +79,44 @@ SOURCES: dict[type, Callable[[Any], Source]] = {
 
 
 class Rows:
-    """What a look at a program goes through: first what must be as it was, then the arrays and numbers.
+    """What a look goes through, for so many arguments. What the rows only name by its address is kept alive here."""
 
-    Raises Unlike where that cannot be seen. What the rows only name by its address is kept alive here.
+    def __init__(self, native: Native, takes: int) -> None:
+        self.native, self.takes = native, takes
+        self.rows: list[Row] = []
+        self.records: list[int] = []
+        self.kept: list[Any] = []
+
+    def array(self, source: Source, dtype: np.dtype[Any], shape: tuple[int, ...], number: int, flags: int) -> None:
+        """An array for an input, or (-1) for none; one that will be changed is held by its place alone."""
+        self.kept.append(dtype)
+        where = self.native.place_of(number) if number >= 0 else self.native.unread
+        self.rows.append((*source, ARRAY, len(self.records), where))
+        self.records += (id(np.ndarray), int(flags == OWNED), flags, id(dtype), len(shape), *shape)
+
+    def finished(self) -> Rows:
+        """With everything in one piece of memory, `words`."""
+        arrays = sum(row[3] == ARRAY for row in self.rows)
+        start = HEADER + ROW * len(self.rows) + 1
+        found = [[*row[:4], row[4] + start, row[5]] if row[3] == ARRAY else row for row in self.rows]
+        self.words = np.array([arrays, self.takes, *chain(*found), END, *self.records], np.int64)
+        return self
+
+
+class CallRows(Rows):
+    """What a look at a call goes through: first what must be as it was, then the arrays and numbers.
+
+    Raises Unlike where that cannot be seen.
     """
 
     def __init__(self, program: Program, native: Native, numbers: dict[int, int], leaves: Sequence[Any]) -> None:
-        self.native, self.numbers = native, numbers  # the latter by input: where its number goes
+        super().__init__(native, len(leaves))
+        self.numbers = numbers  # by input: where its number goes
         guards = program.guards[0]
-        self.rows: list[Row] = [*guarded(guards), *owned(program.owners)]
-        self.records: list[int] = []
-        self.kept: list[Any] = [program, guards]
+        self.rows += [*guarded(guards), *owned(program.owners)]
+        self.kept += [program, guards]
+        if program.reached or (any(type(leaf) is eager.Tensor for leaf in leaves) and not told_apart(program, leaves)):
+            raise Unlike
         inputs = dict(enumerate(program.inputs))
         of_leaf = {slot.number: number for number, slot in inputs.items() if isinstance(slot, Argument)}
         for i, leaf in enumerate(leaves):
@@ -84,22 +124,18 @@ class Rows:
         for number, slot in inputs.items():
             if not isinstance(slot, Argument):
                 self.input(number, slot)
-        arrays = sum(row[3] == ARRAY for row in self.rows)
-        start = HEADER + ROW * len(self.rows) + 1
-        found = [[*row[:4], row[4] + start, row[5]] if row[3] == ARRAY else row for row in self.rows]
-        self.words = np.array([arrays, len(leaves), *chain(*found), END, *self.records], np.int64)
 
     def argument(self, i: int, leaf: Any, number: int) -> None:
         """A leaf of the arguments: of the same type, or the very same."""
         if type(leaf) is np.ndarray:
-            self.array((LEAF, i, 0), leaf.dtype, leaf.shape, number)
+            self.array((LEAF, i, 0), leaf.dtype, leaf.shape, number, PLAIN)
         elif type(leaf) is eager.Tensor:
-            if has_gradient(leaf) or leaf.owner not in (EAGER, NUMPY):
+            if has_gradient(leaf) or leaf.owner is not NUMPY:  # it gets a gradient, which another argument might get too
                 raise Unlike
             of = partial(place, eager.Tensor)
-            self.rows += [(FIELD, i, TYPE, SAME, id(eager.Tensor), 0), (FIELD, i, of("owner"), SAME, id(leaf.owner), 0),
+            self.rows += [(FIELD, i, TYPE, SAME, id(eager.Tensor), 0), (FIELD, i, of("owner"), SAME, id(NUMPY), 0),
                           (FIELD, i, of("prim"), SAME, id(None), 0), (FIELD, i, of("memo"), EMPTY, place(Memo, "total"), 0)]
-            self.array((FIELD, i, of("value")), leaf.dtype, leaf.shape, number)
+            self.array((FIELD, i, of("value")), leaf.dtype, leaf.shape, number, PLAIN)
         elif type(leaf) is float:
             self.rows.append((LEAF, i, 0, REAL, self.numbers.get(number, self.native.unread), 0))
         elif isinstance(leaf, np.generic):
@@ -118,14 +154,14 @@ class Rows:
         if number in self.numbers:
             self.rows.append((*source, REAL if view.dtype.kind == "f" else WHOLE, self.numbers[number], 0))
         else:
-            self.array(source, view.dtype, view.shape, number)
+            self.array(source, view.dtype, view.shape, number, OWNED if number in self.native.donors else PLAIN)
 
-    def array(self, source: Source, dtype: np.dtype[Any], shape: tuple[int, ...], number: int) -> None:
-        taken = number in self.native.donors
-        self.kept.append(dtype)
-        where = self.native.place_of(number) if number >= 0 else self.native.unread
-        self.rows.append((*source, ARRAY, len(self.records), where))
-        self.records += (id(np.ndarray), int(taken), OWNED if taken else PLAIN, id(dtype), len(shape), *shape)
+
+def told_apart(program: Program, leaves: Sequence[Any]) -> bool:
+    """Whether no tensor that is changed can be one that is given: those given here are plain, those changed are parameters."""
+    changed = [slot for slot in program.places if not isinstance(slot, Cell)]
+    return not repeated(leaves) and all(isinstance(slot, Values | Gradient) and isinstance(slot.tensor, eager.Tensor)
+                                        and slot.tensor.owner is EAGER for slot in changed)
 
 
 def guarded(guards: Guards) -> Iterator[Row]:

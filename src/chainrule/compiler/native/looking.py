@@ -1,6 +1,6 @@
 """Looking, in LLVM's language: a native function that Python calls, and that sees whether a call is like the one before.
 
-It reads Python's and NumPy's objects where they lie (`look` verifies that they do), and holds Python's lock all the while.
+It reads Python's and NumPy's objects where they lie (`interface` verifies that they do), and holds Python's lock all the while.
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def names() -> dict[str, int]:
     known = [*CALLED, *(getattr(x, "__name__", str(x)) for x in OBJECTS)]
     words = {name: globals()[name] for name in ("HEADER", "ROW", "LEAF", "FIELD", "OBJECT", "WORD", "ITEM", "ENTRY", "ATTRIBUTE",
                                                 "SAME", "ARRAY", "REAL", "WHOLE", "EMPTY")}
-    return words | {name: number for number, name in enumerate(known)} | {"known": len(known)}
+    return words | {name: number for number, name in enumerate(known)} | {"known": len(known), "ITEMS": tuple.__basicsize__}
 
 
 TEXT = """
@@ -56,7 +56,7 @@ entry:
   %takes = load i64, ptr %takes.place
   %given.place = getelementptr i8, ptr %leaves, i64 16
   %given = load i64, ptr %given.place
-  %first = getelementptr i8, ptr %leaves, i64 24
+  %first = getelementptr i8, ptr %leaves, i64 {ITEMS}
   %begin = getelementptr i64, ptr %words, i64 {HEADER}
   %all.given = icmp eq i64 %takes, %given
   br i1 %all.given, label %start, label %refuse
