@@ -585,6 +585,24 @@ def test_a_budget_changes_memory_and_not_results(memory, where):
     assert str(g.memory()).startswith("peak:")
 
 
+def test_what_is_computed_again_without_a_budget_is_told(where):
+    rng = np.random.default_rng(0)
+    x, *weights = (rng.normal(size=shape) / 10 for shape in ((64, 200), (200,), *[(200, 200)] * 3))
+
+    def loss(scale, *weights):
+        y = x
+        for w in weights:
+            y = cr.tanh((cr.tanh(y) * scale + 1.0) @ w)
+        return (y * y).sum()
+    gradient = cr.grad(loss, argnums=(0, 1, 2, 3))
+    compiled = cr.compile(gradient)
+    for a, b in zip(compiled(*weights), gradient(*weights)):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    again = {each.operation for each in compiled.memory().recomputed}
+    assert again == ({"multiply", "add"} if where == "native" else set())
+    assert ("computed again" in str(compiled.memory())) is (where == "native")
+
+
 def test_a_budget_that_cannot_be_met_names_the_least():
     with pytest.raises(ArgumentError, match="at least"):
         cr.compile(cr.grad(deep), memory=800)(X[:, :4] @ np.ones((4, 20), np.float32))

@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.compiler.passes.lifetimes import Lifetimes
-from chainrule.compiler.passes.recomputation import measure, recompute
+from chainrule.compiler.passes.recomputation import lightened, measure, recompute, twice
 from chainrule.compiler.passes.running import TABLES, improve
 from chainrule.core.stage import Graph, Symbol, stage
 from chainrule.core.type import Type, typeof
@@ -57,6 +57,11 @@ SIMPLER: dict[str, tuple[Callable[..., Any], tuple[Type, ...], str]] = {
     "x * 1 is x": (lambda x: 1 * x * ONES, (M,), ""),
     "x / 1 is x": (lambda x: x / 1, (M,), ""),
     "x * -1 is -x": (lambda x: x * -1, (M,), "negative"),
+    "a number comes after a product": (lambda x: (x * 0.25) @ ZEROS.mT, (M,), "matmul multiply"),
+    "a number comes after a product, transposed": (lambda x, y: y @ (x * 0.25).mT, (M, M), "permute_dims matmul multiply"),
+    "a number that may overflow stays": (lambda x, y: (x * 1e-20) @ y.mT, (M, M), "multiply permute_dims matmul"),
+    "a number stays with a factor that is small": (lambda x, y: (x[:, :1] * 0.25) @ y[:1], (M, Type((3, 20), F32)),
+                                           "part multiply part matmul"),
     "0 * x stays, where x may be infinite": (lambda x: 0 * x, (M,), "multiply"),
     "a sum with zeros that broadcast is a repetition": (lambda x: x * ONES, (V,), "broadcast_to"),
     "x / 4 is x * 0.25": (lambda x: x / 4.0, (M,), "multiply"),
@@ -300,6 +305,37 @@ def test_what_is_used_right_away_by_a_streaming_operation_takes_no_memory():
     assert measure(graph).peak == 0
     kept = improved(lambda x: cr.exp(x) @ cr.cos(x).mT, M)
     assert measure(kept).peak == 2 * 12 * 4
+
+
+@pytest.mark.parametrize(("after", "asked"), [(lambda y, w: y @ w, "relu"), (lambda y, w: y.sum(axis=1) ** 2, "matmul")],
+                         ids=["a product keeps it", "nobody keeps it"])
+def test_where_a_rectified_value_is_kept_it_says_what_was_positive(after, asked):
+    types = Type((8, 8), F32), Type((256, 8), F32)
+    graph = improved(cr.grad(lambda x, w: after(cr.relu(x @ w.mT), w).sum(), argnums=(0, 1)), *types)
+    (value,) = [line.args[0] for line in graph.lines if line.prim.name == "greater"]
+    assert [line.prim.name for line in graph.lines if line.targets[0] is value] == [asked]
+
+
+def scaled(x, scale, *weights):
+    for w in weights:
+        x = cr.tanh((cr.tanh(x) * scale + 1.0) @ w)
+    return (x * x).sum()
+
+
+def test_what_costs_next_to_nothing_beside_a_product_is_computed_again_without_a_budget():
+    def gradient(*args):
+        return cr.grad(scaled, argnums=tuple(range(1, len(args))))(*args)
+    types = [Type((64, 200), F64), Type((200,), F64), *[Type((200, 200), F64)] * 3]
+    graph = improved(gradient, *types)
+    lighter = lightened(graph)
+    lighter.check()
+    assert {again.operation for again in twice(lighter, graph)} == {"multiply", "add"}
+    assert measure(lighter).peak < measure(graph).peak
+    inputs = [np.random.default_rng(0).normal(size=t.shape) for t in types]
+    for a, b in zip(replay(graph, inputs), replay(lighter, inputs)):
+        np.testing.assert_array_equal(a, b)
+    small = improved(gradient, *[Type(tuple(min(n, 32) for n in t.shape), F64) for t in types])
+    assert lightened(small) is small  # the products are no longer much more work
 
 
 def test_a_view_keeps_what_it_looks_at():

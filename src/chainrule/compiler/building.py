@@ -11,7 +11,7 @@ from chainrule.core.stage import Graph
 from chainrule.core.type import typeof
 
 from .execution import Execute, Replay, native_is_here
-from .passes.recomputation import Memory, measure, recompute
+from .passes.recomputation import Memory, lightened, measure, recompute, twice
 from .passes.running import improve
 from .program import Program
 from .running import Runner
@@ -40,9 +40,9 @@ class Built:
 
     def memory(self) -> Memory:
         """What is kept, what is computed again, and the peak."""
+        (_, before), (_, graph) = self.stages[-2:]
         if self.kept is None:
-            self.kept = measure(self.stages[-1][1])
-        graph = self.stages[-1][1]
+            self.kept = measure(graph, again=twice(graph, before))
         results = [size(out) for number, out in enumerate(graph.output) if number not in self.donated]
         return replace(self.kept, inputs=sum(map(size, graph.inputs)), results=sum(results), held=self.execute.held)
 
@@ -76,7 +76,9 @@ def build(program: Program, budget: int | None = None) -> Built:
     memory = None
     if budget is not None:
         graph, memory = recompute(graph, budget, (lambda g: lower(g, program.donated()).arena) if native else None)
-        stages.append(("recomputation", graph))
+    elif native:
+        graph = lightened(graph)
+    stages.append(("recomputation", graph))
     if not native:
         return Built(program, stages, memory, Replay(graph), {})
     plan = lower(graph, program.donated())

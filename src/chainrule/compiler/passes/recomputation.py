@@ -1,8 +1,8 @@
 """Recomputation computes values a second time, just before they are needed again, instead of keeping them in memory.
 
-While the peak is above the budget, values that are kept across it are given up, those first that cost the least to compute
-again for each byte they free. They are computed again from values that are there anyway; where an ancestor is not, it is
-computed again, too.
+What costs next to nothing is always computed again. Under a budget, while the peak is above it, values that are kept across it
+are given up, those first that cost the least to compute again for each byte they free. They are computed again from values that
+are there anyway; where an ancestor is not, it is computed again, too.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainrule.core.stage import Graph, Line, Symbol, call
 from chainrule.core.type import Array
 from chainrule.errors import ArgumentError
 
-from .costs import cost
+from .costs import ELEMENTS, TERMS, cost
 from .lateness import later
 from .lifetimes import VIEWS, Lifetime, Lifetimes
 from .liveness import drop_dead
@@ -30,6 +30,10 @@ STEPS = (3, 1.5, 1)
 """One part in so many of the excess is given up in a round: many small steps cost less, a few large ones may reach further."""
 LONGEST = 40
 """More lines than this are not computed again for one value."""
+FREE = 0.5
+"""So many operations for each byte, such as a multiplication and an addition for each float, are done again without a budget."""
+SLIGHT = 128
+"""So many times as much work must be in the product that needs the value."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,16 @@ def recompute(graph: Graph, budget_bytes: int, weigh: Callable[[Graph], int] | N
     budget that was reached, where this cannot be done. Equal lines must not be shared afterwards: the second computation would
     be merged with the first.
     """
-    found, real = tightened(graph, budget_bytes, weigh)
+    lighter = lightened(graph)
+    found, real = tightened(lighter, budget_bytes, weigh)
     if real > budget_bytes:
         least = real
-        while (reached := tightened(graph, least, weigh)[1]) > least:
+        while (reached := tightened(lighter, least, weigh)[1]) > least:
             least = reached
         raise ArgumentError(f"memory: the program needs at least {in_words(least)} for intermediate values, even if it computes "
                             f"again what it can; the budget is {in_words(budget_bytes)}. Give a budget of {least} bytes or more, "
                             "or make the batch smaller.")
-    original = {target for line in graph.lines for target in line.targets}
-    return found, measure(found, again=twice(found, original), budget=budget_bytes)
+    return found, measure(found, again=twice(found, graph), budget=budget_bytes)
 
 
 def tightened(graph: Graph, budget: int, weigh: Callable[[Graph], int] | None) -> tuple[Graph, int]:
@@ -125,21 +129,41 @@ def attempt(graph: Graph, budget: int, steps: float) -> tuple[int, Graph]:
     return best
 
 
-def twice(graph: Graph, original: set[Symbol]) -> tuple[Again, ...]:
-    """The lines that compute something again."""
+def twice(graph: Graph, before: Graph) -> tuple[Again, ...]:
+    """The lines that compute something again, which were not there before."""
+    original = {target for line in before.lines for target in line.targets}
     return tuple([
         Again(t.name, str(t.type), t.type.size * t.type.dtype.itemsize, line.prim.name, line.source, cost(line))
         for line in graph.lines for t in line.targets[:1] if t not in original and line.prim not in VIEWS])
 
 
 # ---------------------------------------------------------------------------------------- what to give up
-def given_up(lifetimes: Lifetimes, peak: int, wanted: float) -> list[Gap]:
-    """Values kept across the peak that are the cheapest to compute again, until they come to the bytes wanted."""
+def lightened(graph: Graph) -> Graph:
+    """The same program, which computes again for a product, from what is kept anyway, what costs next to nothing beside it."""
+    lifetimes = Lifetimes(graph)
+    totals = lifetimes.totals()
+    chosen: dict[Symbol, Gap] = {}
+    for gap in kept_across(lifetimes, totals.index(max(totals))) if totals else ():
+        line, needs = graph.lines[gap.life.born], graph.lines[gap.end]
+        price = relative_cost(gap, lifetimes, chosen) if line.prim in ELEMENTS and needs.prim.name in TERMS else None
+        if price is not None and price <= FREE and SLIGHT * price * gap.life.size <= cost(needs):
+            chosen[gap.life.value] = gap
+    return Reordering(lifetimes, list(chosen.values())).run() if chosen else graph
+
+
+def kept_across(lifetimes: Lifetimes, peak: int) -> list[Gap]:
+    """The values that are kept across the peak, which does not need them."""
     across = []
     for life in lifetimes.of.values():
         if life.size and life.born < peak < life.last and peak not in life.uses:
             start = max([u for u in life.uses if u < peak], default=life.born)
             across.append(Gap(life, start, min(u for u in life.uses if u > peak)))
+    return across
+
+
+def given_up(lifetimes: Lifetimes, peak: int, wanted: float) -> list[Gap]:
+    """Values kept across the peak that are the cheapest to compute again, until they come to the bytes wanted."""
+    across = kept_across(lifetimes, peak)
     chosen: dict[Symbol, Gap] = {}
     priced = sorted([(price, k) for k, gap in enumerate(across) if (price := relative_cost(gap, lifetimes, chosen)) is not None])
     freed = 0

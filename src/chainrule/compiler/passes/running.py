@@ -13,6 +13,7 @@ from chainrule.ops.loop_pieces import joined_pieces
 from . import algebra, broadcasts, lookups, movements, products
 from .bodies import with_bodies
 from .constants import folded
+from .keeping import asked_of_kept
 from .liveness import drop_dead
 from .opening import open_gates
 from .patterns import Rule
@@ -59,6 +60,7 @@ def improve(graph: Graph, knows: Knows, *, without: frozenset[str] = frozenset()
         ("settle", settle),
         ("share", share),
         ("dead", drop_dead),
+        ("keep", asked_of_kept),
     )
     after = []
     for name, run in passes:
