@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -254,6 +254,49 @@ def test_finite_products_are_not_computed_again() -> None:
     assert [type(step) for step in lower(graph, {}).steps] == [Launch, When]
 
 
+def test_a_weight_moves_on_as_soon_as_its_gradient_is_there() -> None:
+    def forward(x: Any, weights: Any) -> Any:
+        for w in weights:
+            x = cr.tanh(x @ w)
+        return x.sum()
+
+    def step(t: Any, x: Any, *weights: Any) -> Any:
+        gradients = cr.grad(lambda weights: forward(x, weights))(list(weights))
+        rate = 0.1 / cr.sqrt(t * t + 1.0)  # not known before the gradients, in the order of the program
+        return tuple(w - rate * g for w, g in zip(weights, gradients))
+    count = 6
+    graph, arrays = staged(step, (), (8, 8), *[(8, 8)] * count)
+    donated = {i: i + 2 for i in range(count)}
+    plan = lower(graph, donated)
+    assert plan.donated == donated
+    written = [{p.buffer for a, p in zip(s.kernel.arrays, s.places) if a.written} for s in plan.steps if isinstance(s, Launch)]
+    moved = [next(i for i, buffers in enumerate(written) if f"x{k + 2}" in buffers) for k in range(count)]
+    assert moved == sorted(moved, reverse=True) and min(a - b for a, b in pairwise(moved[1:])) > 1
+    agrees(graph, arrays, run=lambda graph, arrays: slowly(graph, arrays, donated))
+
+
+def sloped(a: Any, b: Any, x: Any) -> Any:
+    """A product times slopes that were computed before, as a gradient is; what it gives is needed in memory."""
+    return chain_matmul(cr.chain(chain_matmul(a, b), cr.cos(x.mT @ x)), b)
+
+
+def test_a_product_lies_where_the_slopes_lay_that_it_is_multiplied_by() -> None:
+    graph, arrays = staged(sloped, (5, 5), (5, 5), (3, 5))
+    plan = lower(graph, {})
+    first = next(s for s in plan.steps if isinstance(s, Launch) and "chain" in s.kernel.title.split(", "))
+    read, = [p.buffer for a, p in zip(first.kernel.arrays, first.places) if a.dtype == FLOAT and a.written]
+    before = [s for s in plan.steps[:plan.steps.index(first)] if isinstance(s, Launch)]
+    assert any(read == p.buffer for step in before for p in step.places)
+    agrees(graph, arrays, tolerance=1e-4)
+    arrays[0][1] = arrays[0][0, 0] = 0
+    arrays[1][2, 1], arrays[1][0, 2] = np.inf, np.nan
+    machine = Slow(plan)
+    with np.errstate(all="ignore"):
+        expected = graph(*arrays)
+    for _ in range(2):
+        np.testing.assert_allclose(machine(*arrays)[0], expected, rtol=1e-4)
+
+
 def test_values_that_live_together_do_not_overlap() -> None:
     def network(x: Any, *weights: Any) -> Any:
         kept = []
@@ -267,7 +310,8 @@ def test_values_that_live_together_do_not_overlap() -> None:
     for a, b in combinations(scratch, 2):
         (first, last), (other_first, other_last) = life[a.name], life[b.name]
         apart = last < other_first or other_last < first
-        assert apart or a.offset + a.size * 4 <= b.offset or b.offset + b.size * 4 <= a.offset
+        assert apart or a.offset + a.size * a.dtype.itemsize <= b.offset or b.offset + b.size * b.dtype.itemsize <= a.offset
+    assert all(b.offset % b.dtype.itemsize == 0 and (b.size < 16 or b.offset % 64 == 0) for b in scratch)
     agrees(graph, arrays, tolerance=1e-3, floor=1.0)
 
 

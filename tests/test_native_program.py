@@ -248,3 +248,12 @@ def test_threads_do_not_hold_up_the_end_nor_a_fork(then: str, tmp_path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", script]
     done = subprocess.run(command, timeout=120, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_no_threads_share_asks_for_the_memory_of_one():
+    def held(n, threads):
+        compiled = cr.compile(lambda x: x @ x)
+        compiled(np.ones((n, n), np.float32))
+        return Program(compiled.built.execute.plan, threads).memory()["private"]
+    assert 0 < held(32, 1) == held(32, 2)
+    assert 2 * held(512, 1) == held(512, 2)

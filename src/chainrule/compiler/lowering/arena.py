@@ -40,14 +40,14 @@ def arranged(buffers: Iterable[Buffer], steps: list[Step]) -> list[Buffer]:
     made = {}
     for b in sorted(scratch, key=lambda b: -b.size * b.dtype.itemsize):
         first, last = life[b.name]
-        need = -(-max(b.size * b.dtype.itemsize, 1) // ALIGNMENT) * ALIGNMENT
-        offset = 0
+        size, offset = b.size * b.dtype.itemsize, 0
+        line = ALIGNMENT if size >= ALIGNMENT else b.dtype.itemsize  # single numbers stand side by side
         for start, end, other_first, other_last in sorted(taken):
             if other_first <= last and first <= other_last:
-                if offset + need <= start:
+                if offset + size <= start:
                     break
-                offset = max(offset, end)
-        taken.append((offset, offset + need, first, last))
+                offset = max(offset, -(-end // line) * line)
+        taken.append((offset, offset + size, first, last))
         made[b.name] = replace(b, offset=offset)
     return [made.get(b.name, b) for b in buffers if b.name in made or b.kind in ("input", "output") or b.name in life]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from copy import copy
 
-from ..loops.language import Array, Constant, Contraction, Index, Kernel, Let, Loop, Write
+from ..loops.language import Array, Contraction
 from ..plan import Call, Launch, Step, View, When
 from ..plan import Place as Memory
 from .affine import ZERO, flat
@@ -57,7 +57,7 @@ def contracted(group: Group, buffers: Buffers) -> list[Step]:
         if group.overwrites:  # an element is updated once: now, or after its sum is computed again
             mask = buffers.mask(product.output)
             place = flat(group.places[product.output], mask.stores[0].strides)
-            writer.write(mask, mask.stores[0], place, writer.constant(True, BOOL), guard=~finite)
+            writer.write(mask, mask.stores[0], place, ~finite)
             emission.guard = lambda: finite
     emission.store(n for n in group.members)
     for store in [s for s in writer.arrays if s not in writer.owners]:
@@ -72,7 +72,7 @@ def contracted(group: Group, buffers: Buffers) -> list[Step]:
 
 def again(group: Group, flag: Store, mask: Node | None, buffers: Buffers) -> Step:
     """Compute all that the contraction and its epilogue compute by the careful operation, if a sum was not finite; `mask` says
-    which ones were not, if that matters, and is cleared."""
+    which ones were not, if that matters."""
     product = group.product
     sums = buffers.rare(Node(product.output.shape, product.output.dtype, "leaf"))
     loops = copy(group)
@@ -80,12 +80,5 @@ def again(group: Group, flag: Store, mask: Node | None, buffers: Buffers) -> Ste
     args: list[View] = [view_of(ref) for ref in product.operands]
     target = View(sums.place(), product.output.shape, sums.strides, product.output.dtype)
     call = Call(product.line.prim, tuple(args), product.line.params, (target,), product.origin)
-    steps = [call, emitted(loops, {product.output: sums}, mask)]
-    return When(flag.place(), (*steps, cleared(mask)) if mask is not None else tuple(steps))
-
-
-def cleared(mask: Node) -> Launch:
-    """Make a mask false."""
-    body = (Let("v0", Constant(False, BOOL)), Loop("i0", mask.size, (Write("a0", Index(0, (("i0", 1),)), "v0"),), "vector"))
-    return Launch(Kernel((Array("a0", BOOL, mask.size, True),), body, "mask"), (mask.stores[0].place(),))
+    return When(flag.place(), (call, emitted(loops, {product.output: sums}, mask)))
 

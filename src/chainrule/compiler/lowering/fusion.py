@@ -99,7 +99,7 @@ class Fusion:
         uses = self.prospects.uses(node)
         light = uses is not None and is_light(node)
         for group in self.candidates(node):
-            if light and group.product is not None and self.prospects.made_later(node, group):
+            if light and self.prospects.made_later(node, group):
                 break
             place = fitting(node, node.shape, group)
             if place is not None and self.joined(node, place, group):

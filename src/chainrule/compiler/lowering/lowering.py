@@ -29,7 +29,7 @@ from .memory import Buffers, in_memory, view_of, whole_view
 from .merging import merge
 from .nodes import Node, Ref, Store, beneath, original, whole
 from .overlaying import overlaid
-from .overwriting import may_overwrite, read_by
+from .overwriting import may_overwrite, read_by, reused
 from .placing import PLACING
 from .products import product
 from .prospects import Prospects, arguments, fixed, results
@@ -140,13 +140,16 @@ def stored(fusion: Fusion, buffers: Buffers) -> None:
 
 
 def in_order(fusion: Fusion) -> list[Any]:
-    """The units, each after those it needs; otherwise in the order of the program."""
-    done, waiting, made = 0, list(range(len(fusion.units))), []
-    while waiting:
-        i = next(i for i in waiting if fusion.before[i] & ~done == 0)
-        waiting.remove(i)
-        done |= 1 << i
-        made.append(fusion.units[i])
+    """The units in the order of the program, but that what one needs comes right before it, though it be further on: so a
+    weight moves on as soon as its gradient is there, and no two gradients need be kept."""
+    done, made = 0, []
+    for i in range(len(fusion.units)):
+        waiting = [k for k in range(len(fusion.units)) if (fusion.before[i] | 1 << i) & ~done & 1 << k]
+        while waiting:
+            k = next(k for k in waiting if fusion.before[k] & ~done == 0)
+            waiting.remove(k)
+            done |= 1 << k
+            made.append(fusion.units[k])
     return made
 
 
@@ -168,7 +171,9 @@ def planned(builder: Builder, arrange: Callable[[Fusion], None] = lambda fusion:
     merge(fusion)
     arrange(fusion)
     stored(fusion, builder.buffers)
-    return [step for unit in in_order(fusion) if not empty(unit) for step in steps_of(unit, builder.buffers)]
+    order = in_order(fusion)
+    reused(fusion, order, builder.outputs)
+    return [step for unit in order if not empty(unit) for step in steps_of(unit, builder.buffers)]
 
 
 def lower(graph: Graph, donated: dict[int, int]) -> Plan:

@@ -12,8 +12,6 @@ from ..plan import Buffer, Place, View
 from .affine import strides_of
 from .nodes import Node, Ref, Store, strided
 
-ALIGNMENT = 64
-
 
 @dataclass
 class Buffers:
@@ -48,13 +46,13 @@ class Buffers:
         return Store(self.add(self.fresh(), node.dtype, node.size, "rare"), 0, packed(node))
 
     def flag(self) -> Store:
-        """A boolean that is false at first."""
-        return Store(self.add(self.fresh(), np.bool_, 1, "kept"), 0, ())
+        """A boolean that is false, but between the launch that may set it and the step right behind, which asks for it."""
+        return Store(self.add("flag", np.bool_, 1, "kept"), 0, ())
 
     def mask(self, node: Node) -> Node:
-        """A table of booleans, one for each element of a node, all false at first."""
+        """A table of booleans, one for each element of a node."""
         mask = Node(node.shape, np.dtype(np.bool_), "leaf", order=node.order)
-        mask.stores.append(Store(self.add(self.fresh(), np.bool_, node.size, "kept"), 0, packed(mask)))
+        mask.stores.append(self.scratch(mask))
         return mask
 
 

@@ -1,6 +1,7 @@
 """Overwriting puts a new value into the place of an old one, where nothing reads the old one afterwards."""
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from .affine import flat, strides_of
@@ -60,3 +61,33 @@ def in_place(unit: Any, node: Node, leaf: Node, readers: list[Any]) -> bool:
     place, strides = flat(unit.places[node], strides_of(node.shape)), strides_of(leaf.shape)
     return all(source is leaf and flat(at, strides) == place for member in unit.members
                for source, at in unit.reached(member) if original(source) is leaf)
+
+
+def reused(fusion: Fusion, order: list[Any], outputs: Container[Node]) -> None:
+    """Let what a contraction goes on with lie where something lay that its kernel is the last to read, element by element. (Its
+    kernel has to know: where a sum has to be computed again, the old element is needed once more.)"""
+    past: set[Any] = set()
+    for unit in order:
+        past.add(unit)
+        if not isinstance(unit, Group) or unit.product is None or not unit.product.form.careful:
+            continue
+        old = [s for s in dict.fromkeys(read_by(unit)) if s.group is not unit and s not in outputs and alone(fusion, s)
+               and past.issuperset(readers_of(fusion, s))]
+        for node in unit.members:
+            leaf = next((s for s in old if alike(node, s) and in_place(unit, node, s, readers_of(fusion, s))),
+                        None) if node not in outputs and alone(fusion, node) else None
+            if leaf is not None:
+                node.stores[0] = leaf.stores[0]
+                unit.overwrites.add(leaf.stores[0])
+                old.remove(leaf)
+
+
+def alone(fusion: Fusion, node: Node) -> bool:
+    """Whether a node that a kernel computes has one piece of memory, which is no part of another's and has no other name."""
+    apart = len(node.stores) == 1 and not node.aliases and node.alias_of is None and node.frame is None
+    return apart and isinstance(node.group, Group) and not any(isinstance(r, Join) for r in readers_of(fusion, node))
+
+
+def alike(one: Node, other: Node) -> bool:
+    """Whether two nodes lie in memory in the same way."""
+    return one.shape == other.shape and one.dtype == other.dtype and one.stores[0].strides == other.stores[0].strides

@@ -19,7 +19,7 @@ from .fresh import SMALL, Fresh
 from .interface import run_of
 from .look import Look, look_at, look_at_arrays
 from .pool import address, aligned, default_threads, pool
-from .scheduling import Distinct, Schedule, in_order
+from .scheduling import Distinct, Schedule, divided, in_order
 from .store import Store
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ class Program:
         buffers, compiled = self.plan.buffers, self.code.compiled
         own = {part: sum(rounded(bytes_of(b)) for b in buffers if part_of(b) == part) for part in ("kept", "results")}
         shared = max((c.shared for c in compiled), default=0)
-        private = rounded(max((c.private for c in compiled), default=0))
-        sizes = {"scratch": self.plan.arena, **own, "shared": shared, "private": private * self.threads}
+        private = rounded(max((c.private for c in compiled if any(map(divided, c.phases))), default=0))
+        alone = max((c.private for c in compiled), default=0)  # the first thread, with the others idle, may take all of it
+        sizes = {"scratch": self.plan.arena, **own, "shared": shared, "private": max(private * self.threads, alone)}
         self.arena = aligned(sum(map(rounded, sizes.values())))
         self.constants = {b.name: constant_memory(b) for b in buffers if b.kind == "constant"}
         at = address(self.arena)

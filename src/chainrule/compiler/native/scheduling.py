@@ -9,6 +9,7 @@ import numpy as np
 from ..loops.language import Contraction, Kernel
 from ..plan import Call, Launch, Place, Plan, Repeat, Step, When
 from . import canonical, runtime
+from .abi import Phase
 from .compiling import Code
 
 WORTH = 6_000.0
@@ -64,6 +65,11 @@ def in_order(steps: Sequence[Step], distinct: Distinct) -> str:
     return ", ".join(words)
 
 
+def divided(phase: Phase) -> bool:
+    """Whether threads share a phase."""
+    return phase.rounds > 1 and phase.cost > WORTH
+
+
 @dataclass
 class Schedule:
     """The words so far; the calls into Python, by number; the loops' variables, by number."""
@@ -110,7 +116,7 @@ class Schedule:
         most = 1 if isinstance(launch.kernel, Contraction) else PIECES
         for phase, address in zip(phases, self.code.addresses[number]):
             pieces = max(1, min(most, phase.rounds // (2 * self.threads)))
-            self.words += (address, phase.rounds, pieces if phase.rounds > 1 and phase.cost > WORTH else 0)
+            self.words += (address, phase.rounds, pieces if divided(phase) else 0)
 
     def place(self, place: Place, dtype: np.dtype) -> list[int]:
         size = dtype.itemsize
