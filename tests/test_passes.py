@@ -96,6 +96,12 @@ SIMPLER: dict[str, tuple[Callable[..., Any], tuple[Type, ...], str]] = {
     "an axis of one factor alone": (lambda x, y: cr.einsum("ij,k->ik", x, y), (M, V), "sum einsum"),
     "an axis of a narrow factor alone is summed in the result's dtype": (
         lambda x, y: cr.einsum("ij,k->ik", x, y), (M, Type((4,), F64)), "cast sum einsum"),
+    "rows of a product": (lambda x, y: cr.sum(x @ y.mT, axis=0), (M, M), "permute_dims sum matmul reshape"),
+    "columns of a product": (lambda x, y: cr.sum(x @ y.mT, axis=1, keepdims=True), (M, M), "permute_dims sum matmul"),
+    "rows and columns of a product": (lambda x, y: cr.sum(x @ y.mT), (M, M), "permute_dims sum sum matmul reshape"),
+    "a stack of one factor alone": (lambda x, y: cr.sum(x @ y, axis=0), (Type((2, 3, 4), F32), Type((4, 2), F32)),
+                                    "sum matmul reshape"),
+    "a stack of both factors": (lambda x, y: cr.sum(x @ y, axis=0), (Type((2, 3, 4), F32), Type((2, 4, 2), F32)), "matmul sum"),
     "axes of both factors": (lambda x, y: cr.einsum("ij,j->i", x, y), (M, V), "einsum"),
     "reshape twice": (lambda x: cr.reshape(cr.reshape(x, (2, 6)), (4, 3)), (M,), "reshape"),
     "reshape there and back": (lambda x: cr.reshape(cr.reshape(x, (2, 6)), (3, 4)), (M,), ""),
@@ -339,7 +345,7 @@ def test_what_costs_next_to_nothing_beside_a_product_is_computed_again_without_a
 
 
 def test_a_view_keeps_what_it_looks_at():
-    graph = improved(lambda x: cr.sum(cr.reshape(cr.exp(x), (4, 3)) @ x), M)
+    graph = improved(lambda x: cr.max(cr.reshape(cr.exp(x), (4, 3)) @ x), M)
     lifetimes = Lifetimes(graph)
     made = graph.lines[0].targets[0]
     assert lifetimes.of[made].last == [line.prim.name for line in graph.lines].index("matmul")

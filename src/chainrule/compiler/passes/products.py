@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from chainrule.core.stage import Line
-from chainrule.core.type import Array, typeof
+from chainrule.core.type import Array, Shape, typeof
 from chainrule.ops.arithmetic import multiply, negative
 from chainrule.ops.broadcasting import astype, sum
 from chainrule.ops.einsum import chain_einsum, einsum
@@ -56,12 +57,30 @@ def scales(name: str, f: Callable[..., Array]) -> Iterator[Row]:
     yield Row(made(name, "y", turned), lambda y, x, c, axes: scaled_after(f, c, typeof(x).size, y, permute_dims(x, axes=axes)))
 
 
+# ---------------------------------------------------------------------------------------- sums
+def summed_rows(product: Any, a: Array, b: Array, axis: Shape, keepdims: bool) -> Array:
+    """The sum of a stack of products over axes that only one of the two matrices, or stacks, has."""
+    if min(typeof(a).ndim, typeof(b).ndim) < 2:
+        return None
+    rank = max(typeof(a).ndim, typeof(b).ndim)
+    left, right = ((1,) * (rank - typeof(x).ndim) + typeof(x).shape for x in (a, b))
+    rows = tuple([i for i in axis if left[i] > 1 and i != rank - 1 and (i == rank - 2 or right[i] == 1)])
+    columns = tuple([i for i in axis if right[i] > 1 and i != rank - 2 and (i == rank - 1 or left[i] == 1)])
+    if not rows and not columns:
+        return None
+    a, b = (sum(x, axis=tuple([i - rank + typeof(x).ndim for i in axes]), keepdims=True) if axes else x
+            for x, axes in ((a, rows), (b, columns)))
+    return sum(product(a, b), axis=axis, keepdims=keepdims)
+
+
 PRODUCTS = (("matmul", matmul), ("chain_matmul", chain_matmul))
 ROWS = (
     *(row for name, f in PRODUCTS for row in scales(name, f)),
     *(Row(made(product, made("negative", "a"), "b"), lambda a, b, f=f: negative(f(a, b)))
       for product, f in PRODUCTS),
     *(Row(made(product, "a", made("negative", "b")), lambda a, b, f=f: negative(f(a, b)))
+      for product, f in PRODUCTS),
+    *(Row(made("sum", made(product, "a", "b"), axis="axis", keepdims="keepdims"), partial(summed_rows, f))
       for product, f in PRODUCTS),
     Rule((einsum, chain_einsum), summed_before),
 )
