@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compiler.loops.language import Apply, Constant, Contraction, Gather, Index, Let, Loop, Position, Read, Start
+from chainrule.compiler.loops.language import Apply, Constant, Contraction, Gather, Index, Let, Loop, Position, Read, Start, Sweep
 from chainrule.compiler.lowering.lowering import lower
-from chainrule.compiler.plan import Call, Launch, Plan, Repeat, View, When
+from chainrule.compiler.plan import Call, Launch, Place, Plan, Repeat, View, When
 from chainrule.core.interpreter import NUMPY, under
 from chainrule.core.stage import Graph
 from chainrule.ops.special import erf, erfc
@@ -156,6 +156,8 @@ class Slow:
 
     def launch(self, step: Launch, times: dict[str, int]) -> None:
         kernel = step.kernel
+        if isinstance(kernel, Sweep):
+            return self.sweep(kernel, step, times)
         arrays = {}
         for array, place in zip(kernel.arrays, step.places):
             start = self.start(place, times)
@@ -167,6 +169,16 @@ class Slow:
             return self.contract(kernel, machine)
         machine.combines = machine.starts(kernel.body)
         return machine.run(kernel.body)
+
+    def sweep(self, sweep: Sweep, step: Launch, times: dict[str, int]) -> None:
+        given = {array.name: (place.buffer, self.start(place, times)) for array, place in zip(sweep.arrays, step.places)}
+        for number in range(sweep.rounds):
+            for array in sweep.own:
+                self.memory[array.name] = np.full(array.size * array.dtype.itemsize, 0xA5, np.uint8).view(array.dtype)
+                given[array.name] = array.name, 0
+            for turn in sweep.turns:
+                places = [Place(given[name][0], given[name][1] + offset + number * move) for name, offset, move in turn.places]
+                self.launch(Launch(turn.kernel, tuple(places)), {})
 
     def contract(self, kernel: Contraction, machine: Machine) -> None:
         free, summed = ([a for a in kernel.axes if a.summed is kind] for kind in (False, True))

@@ -181,6 +181,13 @@ def test_sums_over_the_same_array_share_one_reading() -> None:
     agrees(graph, arrays, tolerance=1e-4)
 
 
+def test_sums_over_a_middle_axis_are_kept_apart_by_the_rounds_of_the_outer_loop() -> None:
+    graph, _ = staged(lambda x: (cr.exp(x), cr.exp(x).sum(axis=1)), (25, 400, 64))
+    first, *_ = kernels(lower(graph, {}))
+    (outer,) = [s for s in first.body if isinstance(s, Loop)]
+    assert (outer.kind, outer.extent) == ("parallel", 25)
+
+
 def test_what_nothing_needs_is_not_computed() -> None:
     graph, _ = staged(lambda x: (cr.exp(x), x + 1)[1], (3,))
     (kernel,) = kernels(lower(graph, {}))

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.core.primitive import Primitive
 
-from .loops.language import Contraction, Kernel, Origin
+from .loops.language import AnyKernel, Origin
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class View:
 class Launch:
     """Run a kernel; `places` holds one for each of its arrays, in their order."""
 
-    kernel: Kernel | Contraction
+    kernel: AnyKernel
     places: tuple[Place, ...]
 
 

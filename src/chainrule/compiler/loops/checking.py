@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 
 from .language import (
+    AnyKernel,
     Apply,
     Array,
     Constant,
     Contraction,
     Gather,
     Index,
-    Kernel,
     Let,
     Loop,
     Position,
     Read,
     Start,
     Statement,
+    Sweep,
     Value,
     Write,
 )
@@ -60,11 +61,14 @@ class Scope:
                        constants=set(self.constants))
 
 
-def check(kernel: Kernel | Contraction) -> None:
+def check(kernel: AnyKernel) -> None:
     """Raise a `KernelError` that names the statement at fault, if there is one."""
     arrays = {a.name: a for a in kernel.arrays}
     if len(arrays) < len(kernel.arrays):
         raise KernelError(f"{kernel.title}: two arrays have one name: {[a.name for a in kernel.arrays]}")
+    if isinstance(kernel, Sweep):
+        check_sweep(kernel)
+        return
     if isinstance(kernel, Contraction):
         check_contraction(kernel, arrays)
     else:
@@ -75,6 +79,29 @@ def check(kernel: Kernel | Contraction) -> None:
     for name in {s.array for s in every(body) if isinstance(s, Write)}:
         if not arrays[name].written:
             raise KernelError(f"{kernel.title}: the array {name} is written, and not declared to be")
+
+
+def check_sweep(sweep: Sweep) -> None:
+    """Each turn's arrays are inside of the sweep's, of their dtype, and what is written is not met by another round."""
+    arrays = {a.name: a for a in (*sweep.arrays, *sweep.own)}
+    round_ = Scope(arrays, loops=(Loop("round", sweep.rounds, ()),))
+    reach: dict[str, list[tuple[int, int, int]]] = {}
+    written = set()
+    for turn in sweep.turns:
+        check(turn.kernel)
+        for array, (name, offset, step) in zip(turn.kernel.arrays, turn.places):
+            title = f"{sweep.title}, {turn.kernel.title}"
+            if array.dtype != arrays[name].dtype:
+                raise KernelError(f"{title}: {array.name} is {array.dtype}, and lies in {name}, which is {arrays[name].dtype}")
+            for at in (offset, offset + array.size - 1):
+                inside(Index(at, (("round", step),)), arrays[name], round_, title)
+            reach.setdefault(name, []).append((step, offset, offset + array.size))
+            if array.written and array.size > 1:
+                written.add(name)
+    for name in written - {a.name for a in sweep.own}:
+        steps, low, high = {s for s, _, _ in reach[name]}, min(a for _, a, _ in reach[name]), max(b for _, _, b in reach[name])
+        if len(steps) > 1 or high - low > max(steps):
+            raise KernelError(f"{sweep.title}: rounds meet in {name}")
 
 
 def check_contraction(contraction: Contraction, arrays: dict[str, Array]) -> None:

@@ -176,3 +176,30 @@ class Contraction:
     dtype: DType
     epilogue: tuple[Statement, ...]
     title: str = field(default="contraction", compare=False)
+
+
+# ---------------------------------------------------------------------------------------- sweeps
+@dataclass(frozen=True)
+class Turn:
+    """A kernel in a sweep: for each of its arrays, in which of the sweep's it lies, where it begins there in the first round, and
+    how much further in each of the others, in elements."""
+
+    kernel: Kernel | Contraction
+    places: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Kernels that are run one after another in each round. The rounds are independent, and a thread does a round alone.
+
+    The arrays in `own` are memory that each thread has for itself: a round begins with anything in them.
+    """
+
+    rounds: int
+    arrays: tuple[Array, ...]
+    own: tuple[Array, ...]
+    turns: tuple[Turn, ...]
+    title: str = field(default="sweep", compare=False)
+
+
+AnyKernel = Kernel | Contraction | Sweep

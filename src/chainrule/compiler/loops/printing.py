@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .language import (
+    AnyKernel,
     Apply,
     Array,
     Combine,
@@ -23,6 +24,7 @@ from .language import (
     Read,
     Start,
     Statement,
+    Sweep,
     Value,
     Write,
 )
@@ -71,9 +73,21 @@ class Page:
         self.lines.append(f"{line:<{MARGIN}}  # {beside}" if beside else line)
 
 
-def shown(kernel: Kernel | Contraction) -> str:
+def shown(kernel: AnyKernel) -> str:
     """The kernel as text. Values that are used once, at the same place, are written there."""
+    if isinstance(kernel, Sweep):
+        return sweep_text(kernel)
     return contraction_text(kernel) if isinstance(kernel, Contraction) else kernel_text(kernel)
+
+
+def sweep_text(sweep: Sweep) -> str:
+    arrays = ", ".join([*map(array_text, sweep.arrays), *(f"own {array_text(a)}" for a in sweep.own)])
+    lines = [f"{sweep.title}({arrays})", f"  parallel for round in {sweep.rounds}:"]
+    for turn in sweep.turns:
+        given = [f"{a.name} = {name}{place(Index(offset, (('round', step),) if step else ()))}"
+                 for a, (name, offset, step) in zip(turn.kernel.arrays, turn.places)]
+        lines += [f"    with {', '.join(given)}:", *("      " + line for line in shown(turn.kernel).splitlines())]
+    return "\n".join(lines)
 
 
 def kernel_text(kernel: Kernel) -> str:

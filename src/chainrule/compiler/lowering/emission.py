@@ -160,8 +160,11 @@ class Emission:
         for node in running:
             self.sums[node] = self.writer.start(node.combine, node.dtype, len(self.writer.scopes) - 1)
         self.writer.open(outer[level])
+        own = level == 0 and self.group.apart
+        if own:
+            self.begin()
         self.nest(level + 1)
-        self.writer.close("vector" if last else "serial" if self.group.terminals else "parallel")
+        self.writer.close("vector" if last else "serial" if self.group.terminals and not own else "parallel")
         for node in running:
             self.add_to_memory(node, self.sums.pop(node))
         return None
@@ -233,10 +236,14 @@ class Emission:
             if not self.group.dims_of(node):
                 self.sums[node] = self.writer.start(node.combine, node.dtype, len(self.writer.scopes) - 1)
                 continue
-            dims = [self.fresh(n) for n in node.shape]
+            if self.group.apart:
+                dims = [d for d in self.group.loops[1:] if d in self.group.dims_of(node)]
+                place = (self.stretch, *self.group.places[node])
+            else:
+                dims = [self.fresh(n) for n in node.shape]
+                place = (self.stretch, *(Affine(0, ((d, 1),)) for d in dims))
             for dim in dims:
                 self.writer.open(dim)
-            place = (self.stretch, *(Affine(0, ((d, 1),)) for d in dims))
             self.writer.write(leaf, leaf.stores[0], flat(place, leaf.stores[0].strides), start)
             for dim in reversed(dims):
                 self.writer.close("vector" if dim == dims[-1] else "serial")

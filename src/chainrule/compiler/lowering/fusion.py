@@ -215,10 +215,9 @@ class Fusion:
     def place_reduction(self, node: Node) -> None:
         shape = node.args[0].shape
         for group in self.candidates(node):
-            if group.product is None:
-                place = fitting(node, shape, group)
-                if place is not None and self.fold_joined(node, place, group):
-                    return
+            place = fitting(node, shape, group) if group.product is None else None
+            if place is not None and self.fold_joined(node, place, group):
+                return
         self.fold_alone(node)
 
     def fold_joined(self, node: Node, place: Place, group: Group) -> bool:
@@ -231,9 +230,10 @@ class Fusion:
             if self.is_phase(folded, dims_in(place), group):
                 group.rows = folded
                 self.enter(node, group)
-            else:
+                return True
+            if self.may_end_in(node, folded, dims_in(place), group):
                 self.end_in(node, group)
-            return True
+                return True
         del group.inner[node], group.places[node]
         group.forget_unused()
         return False
@@ -250,6 +250,12 @@ class Fusion:
             return False  # its sum would be taken in rounds of a loop that it does not have
         left = prod(group.sizes[d] for d in dims - folded)
         return left >= 8 or prod(group.sizes[d] for d in folded) <= STRETCH
+
+    def may_end_in(self, node: Node, folded: set[int], dims: set[int], group: Group) -> bool:
+        """Whether a group may keep a fold's sums in memory: its loops stay as they are for little that it stores anyway."""
+        if group.rows and not dims & group.rows and self.prospects.stored_for_others(node, group):
+            return False
+        return not (group.apart and group.loops[0] in folded) or prod(group.sizes[d] for d in group.order) <= STRETCH
 
     def fold_alone(self, node: Node) -> None:
         self.secure(node)
@@ -276,7 +282,8 @@ class Fusion:
         if not group.terminals:
             size = prod(group.sizes[d] for d in group.order)
             stretch = STRETCH // 4 if any(m.costly for m in group.members) else STRETCH
-            group.chunks = max(1, min(16, size // stretch, group.sizes[group.loops[0]] if group.order else 1))
+            cut = group.order and group.loops[0] not in group.dims_of(part)  # else each of its rounds has sums of its own
+            group.chunks = max(1, min(16, size // stretch, group.sizes[group.loops[0]])) if cut else 1
         leaf = Node((group.chunks, *node.shape), node.dtype, "leaf", origin=node.origin)
         leaf.order = tuple(range(len(leaf.shape)))
         leaf.group = group

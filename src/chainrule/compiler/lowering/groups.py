@@ -16,7 +16,7 @@ class Group:
     `places` says where in a member the current rounds of the loops are, `anchors` the same of arrays that are read there.
     `order` has the dimensions as they lie in memory, the outermost first; the loops over those in `rows` stand inside the
     others, and are run once for every phase. `inline` gives reductions loops of their own. A `terminal` reduction is used by no
-    other member: its sums are kept in memory, apart for each of `chunks` stretches of the outermost loop.
+    other member: its sums are kept in memory, apart for each of `chunks` stretches of the outermost loop, if that is folded.
     """
 
     sizes: dict[int, int] = field(default_factory=dict)
@@ -41,6 +41,12 @@ class Group:
     @property
     def outer(self) -> list[int]:
         return [d for d in self.order if d not in self.rows]
+
+    @property
+    def apart(self) -> bool:
+        """Whether each round of the outermost loop has terminals' sums of its own."""
+        return bool(self.terminals and self.chunks == 1 and self.outer) and all(
+            self.outer[0] in self.dims_of(node) for node in self.terminals)
 
     def new_dim(self, size: int) -> int:
         dim = max(self.sizes, default=-1) + 1

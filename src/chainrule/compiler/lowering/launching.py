@@ -73,7 +73,7 @@ def emitted(group: Group, given: dict[Node, Store] | None = None, mask: Node | N
     writer = Writer(group.sizes)
     if group.terminals and group.chunks > 1:
         in_stretches(group, writer)
-    elif group.terminals:
+    elif group.terminals and not group.apart:
         stretch(group, writer, ZERO)
     else:
         emission = Emission(group, writer, given)

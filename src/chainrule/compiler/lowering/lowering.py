@@ -35,6 +35,7 @@ from .products import product
 from .prospects import Prospects, arguments, fixed, results
 from .reductions import REDUCTIONS
 from .repeating import Machine, scan
+from .sweeping import swept
 from .waiting import later
 from .windows import WINDOWS
 
@@ -188,7 +189,7 @@ def lower(graph: Graph, donated: dict[int, int]) -> Plan:
             same = node.shape == leaf.shape and node.dtype == leaf.dtype and node.group is not None
             if same and i not in taken.values() and may_overwrite(fusion, node, leaf):
                 node.stores[0], taken[k] = leaf.stores[0], i
-    steps = overlaid(buffers.all, shared(buffers.frames, planned(builder, arrange)))
+    steps = overlaid(buffers.all, swept(buffers, shared(buffers.frames, planned(builder, arrange))))
     inputs = tuple(whole_view(f"x{i}", s.type.shape, s.type.dtype) for i, s in enumerate(graph.inputs))
     results = tuple(whole_view(ref.node.stores[0].buffer, ref.shape, ref.dtype) for ref in outputs)
     needed = {view.place.buffer for view in results}

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..loops.language import Contraction, Index, Let, Loop, Read, Statement, Write
+from ..loops.language import Contraction, Index, Let, Loop, Read, Statement, Sweep, Write
 from ..plan import Buffer, Launch, Step
 from .arena import lifetimes, renamed
 
@@ -34,6 +34,8 @@ def pairs(launch: Launch) -> Iterator[tuple[int, int]]:
     for the last time."""
     kernel = launch.kernel
     found: dict[tuple[str, bool], list[Access]] = {}
+    if isinstance(kernel, Sweep):
+        return
     if isinstance(kernel, Contraction):
         accesses(kernel.epilogue, tuple(a.name for a in kernel.axes if not a.summed and a.size > 1), found)
     else:

@@ -65,6 +65,11 @@ class Prospects:
         later = [r for r in self.readers.get(node, []) if self.cannot_follow(node, r)]
         return node in self.held or any(not isinstance(r, Node) or r.kind == "reduce" for r in later) or len(later) > 1
 
+    def stored_for_others(self, fold: Node, unit: Any) -> bool:
+        """Whether what a fold reads is computed by a unit, and will be in memory if the fold is not."""
+        return all(source.group is unit and (source in self.held or any(
+            self.cannot_follow(source, r) for r in self.readers[source] if r is not fold)) for source in beneath(fold.args))
+
     def made_later(self, node: Node, unit: Any) -> bool:
         """Whether those that read a node can compute it as well, at little cost, from what its unit stores anyway."""
         return self.ends_here(node) and all(

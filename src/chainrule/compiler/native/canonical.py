@@ -18,6 +18,8 @@ from ..loops.language import (
     Position,
     Read,
     Start,
+    Sweep,
+    Turn,
     Write,
 )
 
@@ -41,6 +43,8 @@ def contraction(c: Contraction) -> str:
 WRITERS: dict[type, Callable[[Any], str]] = {
     Kernel: kernel,
     Contraction: contraction,
+    Sweep: lambda s: f"sweep({s.rounds}){text(s.arrays)}{text(s.own)}{text(s.turns)}",
+    Turn: lambda t: f"turn{text(t.kernel)}{t.places}",
     Axis: lambda a: f"axis({a.name},{a.size},{a.left},{a.right},{a.summed})",
     Array: lambda a: f"array({a.name},{a.dtype.str},{a.size},{a.written})",
     Index: lambda i: f"{i.offset}{i.terms}",

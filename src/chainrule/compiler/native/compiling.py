@@ -11,8 +11,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from ..contractions import generator
-from ..loops.language import Contraction, Kernel
-from . import kernels
+from ..loops.language import AnyKernel, Contraction, Sweep
+from . import kernels, sweeps
 from .abi import Compiled, Phase
 from .host import Host, this_host
 from .machine import Loaded, translate
@@ -31,8 +31,10 @@ class Code:
     loaded: tuple[Loaded, ...]
 
 
-def build(kernel: Kernel | Contraction, module: ir.Module, host: Host) -> Compiled:
+def build(kernel: AnyKernel, module: ir.Module, host: Host) -> Compiled:
     """Write a kernel's functions into a module."""
+    if isinstance(kernel, Sweep):
+        return sweeps.build(kernel, [build(turn.kernel, module, host) for turn in kernel.turns], module)
     return generator.build(kernel, module, host) if isinstance(kernel, Contraction) else kernels.build(kernel, module, host)
 
 
@@ -49,7 +51,7 @@ def grouped(texts: Sequence[str]) -> list[list[int]]:
     return groups
 
 
-def modules(items: Sequence[Kernel | Contraction], groups: Iterable[Sequence[int]], host: Host,
+def modules(items: Sequence[AnyKernel], groups: Iterable[Sequence[int]], host: Host,
             ) -> Iterable[tuple[ir.Module, list[Compiled]]]:
     """The modules, one after the other, and what their kernels consist of."""
     for group in groups:
@@ -57,7 +59,7 @@ def modules(items: Sequence[Kernel | Contraction], groups: Iterable[Sequence[int
         yield module, [build(items[number], module, host) for number in group]
 
 
-def compile_all(items: Sequence[Kernel | Contraction], texts: Sequence[str], store: Store) -> Code:
+def compile_all(items: Sequence[AnyKernel], texts: Sequence[str], store: Store) -> Code:
     """The code of the kernels, in their order; `texts` are their canonical texts."""
     host = this_host()
     groups = grouped(texts)
@@ -83,7 +85,7 @@ def linked(groups: Sequence[Sequence[int]], records: str, objects: Sequence[byte
     return Code(tuple(compiled), addresses, tuple(loaded))
 
 
-def translated(items: Sequence[Kernel | Contraction], groups: list[list[int]], host: Host) -> tuple[str, list[bytes]]:
+def translated(items: Sequence[AnyKernel], groups: list[list[int]], host: Host) -> tuple[str, list[bytes]]:
     """What the kernels consist of, as JSON, and the object of each group."""
     compiled: list[Compiled] = []
     with ThreadPoolExecutor(2) as pool:
@@ -99,7 +101,7 @@ def restored(record: dict[str, Any]) -> Compiled:
     return Compiled(tuple(Phase(**phase) for phase in record["phases"]), record["shared"], record["private"])
 
 
-def llvm_text(items: Sequence[Kernel | Contraction], texts: Sequence[str]) -> str:
+def llvm_text(items: Sequence[AnyKernel], texts: Sequence[str]) -> str:
     """The kernels in LLVM's language."""
     groups = grouped(texts)
     return "\n".join(str(module) for module, _ in modules(items, groups, this_host()))

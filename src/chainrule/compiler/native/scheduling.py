@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..loops.language import Contraction, Kernel
+from ..loops.language import AnyKernel, Contraction
 from ..plan import Call, Launch, Place, Plan, Repeat, Step, When
 from . import canonical, runtime
 from .abi import Phase
@@ -35,7 +35,7 @@ class Distinct:
     """The kernels of a plan, each once. Equal text makes them one: 0.0 and -0.0 are equal as numbers, and not the same."""
 
     def __init__(self, plan: Plan) -> None:
-        self.kernels: list[Kernel | Contraction] = []
+        self.kernels: list[AnyKernel] = []
         self.texts: list[str] = []
         self.numbers: dict[int, int] = {}
         known: dict[str, int] = {}
