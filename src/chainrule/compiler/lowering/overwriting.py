@@ -65,11 +65,12 @@ def in_place(unit: Any, node: Node, leaf: Node, readers: list[Any]) -> bool:
 
 def reused(fusion: Fusion, order: list[Any], outputs: Container[Node]) -> None:
     """Let what a contraction goes on with lie where something lay that its kernel is the last to read, element by element. (Its
-    kernel has to know: where a sum has to be computed again, the old element is needed once more.)"""
+    kernel has to know: where a sum has to be computed again, the old element is needed once more. Stacks of products are left as
+    they are: a sweep can do them part by part, and then again, and needs less memory than that.)"""
     past: set[Any] = set()
     for unit in order:
         past.add(unit)
-        if not isinstance(unit, Group) or unit.product is None or not unit.product.form.careful:
+        if not isinstance(unit, Group) or unit.product is None or not unit.product.form.careful or unit.product.stacked:
             continue
         old = [s for s in dict.fromkeys(read_by(unit)) if s.group is not unit and s not in outputs and alone(fusion, s)
                and past.issuperset(readers_of(fusion, s))]

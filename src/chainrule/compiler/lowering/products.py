@@ -96,6 +96,12 @@ class Product:
         assert view is not None, "operands are plain views"
         return Sight(ref.shape, view[1], view[0])
 
+    @property
+    def stacked(self) -> bool:
+        """Whether it is a stack of products, each of a part of both factors."""
+        assert self.axes is not None
+        return any(axis.left and axis.right for axis in self.axes.values())
+
     def split(self, dim: int, outer: int, inner: int) -> None:
         """Make two loops of one."""
         assert self.axes is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..loops.language import Apply, Array, Contraction, Kernel, Let, Sweep, Turn
+from ..loops.language import AnyKernel, Apply, Array, Contraction, Kernel, Let, Read, Sweep, Turn, Write
 from ..loops.operations import CURVES
 from ..plan import Buffer, Call, Launch, Place, Repeat, Step, View, When
 from .arena import touched
@@ -25,12 +25,14 @@ LIGHT = 16
 
 @dataclass(frozen=True)
 class Reach:
-    """What a piece touches of a buffer: from where to where in the first part, and how far it moves on."""
+    """What a piece touches of a buffer: from where to where in the first part, how far it moves on, whether it writes there,
+    and whether it reads before."""
 
     step: int
     low: int
     high: int
     written: bool
+    read: bool
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Run:
         return [item for item in self.items if isinstance(item, Piece)]
 
     def reach(self, name: str) -> list[Reach]:
-        return [Reach(step, place.offset, place.offset + array.size, array.written) for cut in self.pieces
+        return [Reach(step, place.offset, place.offset + array.size, array.written, array.name in reads(cut.launch.kernel))
+                for cut in self.pieces
                 for array, place, step in zip(cut.launch.kernel.arrays, cut.launch.places, cut.steps) if place.buffer == name]
 
     def window(self, name: str) -> tuple[int, int]:
@@ -60,7 +63,7 @@ class Run:
     def begins_with(self, name: str) -> bool:
         """Whether each part of a buffer is written before it is read."""
         reach = self.reach(name)
-        return bool(reach) and reach[0].written
+        return bool(reach) and reach[0].written and not reach[0].read
 
     def independent(self, buffer: Buffer) -> bool:
         """Whether no part meets what another one writes; a flag is only ever raised."""
@@ -69,7 +72,20 @@ class Run:
             return True
         low, high = self.window(buffer.name)
         steps = {r.step for r in reach}
-        return reach[0].written and buffer.kind in ("scratch", "output") and len(steps) == 1 and high - low <= max(steps)
+        whole = len(steps) == 1 and high - low <= max(steps)
+        return whole and buffer.kind in ("scratch", "output") and self.begins_with(buffer.name)
+
+
+def reads(kernel: Kernel | Contraction) -> set[str]:
+    """The arrays that a kernel reads, but those that it has written before."""
+    contraction = isinstance(kernel, Contraction)
+    found = {kernel.left[0]: True, kernel.right[0]: True} if contraction else {}
+    for s in within(kernel.epilogue if contraction else kernel.body):
+        if isinstance(s, Write):
+            found.setdefault(s.array, False)
+        elif isinstance(s, Let) and isinstance(s.value, Read):
+            found.setdefault(s.value.array, True)
+    return {name for name, read in found.items() if read}
 
 
 # ---------------------------------------------------------------------------------------- finding
@@ -78,9 +94,14 @@ def longer(run: Run, step: Step, buffers: dict[str, Buffer]) -> Run | None:
     if isinstance(step, When):
         known = step.flag.buffer in run.names() and all(divides(s, run.parts) for s in step.steps)
         return replace(run, items=(*run.items, step)) if known else None
-    cut = piece(step, run.parts) if isinstance(step, Launch) else None
+    cut = piece(step, run.parts) if isinstance(step, Launch) and may_run_again(step.kernel) else None
     made = replace(run, items=(*run.items, cut)) if cut is not None else None
     return made if made is not None and all(made.independent(buffers[p.buffer]) for p in cut.launch.places) else None
+
+
+def may_run_again(kernel: AnyKernel) -> bool:
+    """Not a contraction that puts something in place of what it reads: that has to know of each element whether it is done."""
+    return not isinstance(kernel, Contraction) or reads(kernel).isdisjoint(a.name for a in kernel.arrays if a.written)
 
 
 def divides(step: Step, parts: int) -> bool:
