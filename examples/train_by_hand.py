@@ -7,7 +7,7 @@ import numpy as np
 import chainrule as cr
 
 rng = np.random.default_rng(0)
-seen, held_out = cr.train.data.digits().split(seed=0)
+seen, held_out = cr.data.digits().split(seed=0)
 
 # He's start: weights small enough not to explode, large enough not to vanish.
 weights = {

@@ -18,7 +18,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("ops",),
     ("cuts", "scopes", "conversion", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms",
      "jacobians", "recompute", "rules", "scan", "differences"),
-    ("check", "compiler", "nn", "optim", "explanation"),
+    ("check", "compiler", "data", "nn", "optim", "explanation"),
     ("train",),
     ("cli",),
 )

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from chainrule.cli.main import main
-from chainrule.train.data import digits
+from chainrule.data.digits import digits
 from chainrule.train.progress import EpochLines, ProgressBar
 from chainrule.train.recipe import Recipe, prepared
 

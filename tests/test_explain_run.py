@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 import chainrule as cr
 from chainrule import nn
 from chainrule.cli.main import main
+from chainrule.data.digits import digits
 from chainrule.errors import ArgumentError, DataError, InputError
-from chainrule.train.data import digits
 from chainrule.train.recipe import ACTIVATIONS, Recipe, prepared
 from chainrule.train.reopening import reopened
 

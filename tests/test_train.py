@@ -11,11 +11,11 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim, train
+from chainrule.data import Dataset, digits
 from chainrule.errors import ArgumentError, DataError, DivergenceError
 from chainrule.train.axis import Axis, axis, label
 from chainrule.train.checkpoint import write_safely
 from chainrule.train.curves import Panel, Series, svg, terminal
-from chainrule.train.data import Dataset, digits
 from chainrule.train.recipe import ACTIVATIONS, INITS, Recipe, prepared
 
 QUICK = Recipe(layers=(16,), epochs=2)
@@ -31,7 +31,7 @@ def test_the_digits_are_all_there():
 
 def test_the_digits_are_small_enough_to_ship():
     from importlib.resources import files
-    assert len(files("chainrule.train").joinpath("digits.npz").read_bytes()) < 150_000
+    assert len(files("chainrule.data").joinpath("digits.npz").read_bytes()) < 150_000
 
 
 def test_a_split_parts_all_rows_by_its_seed():

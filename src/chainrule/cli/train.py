@@ -11,15 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
+from chainrule.data.digits import digits
 from chainrule.errors import InputError
-from chainrule.train import data
 from chainrule.train.curves import terminal
 from chainrule.train.listeners import Interruption
 from chainrule.train.progress import EpochLines, ProgressBar
 from chainrule.train.recipe import ACTIVATIONS, INITS, OPTIMIZERS, RATES, Recipe, Run, prepared
 from chainrule.train.trainer import Listener
 
-DATA = {"digits": data.digits}
+DATA = {"digits": digits}
 INTERRUPTED = 130
 LARGEST_LAYER, MOST_LAYERS, MOST_EPOCHS = 4096, 100, 1_000_000
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.dataset import Dataset
 from chainrule.errors import ArgumentError
 from chainrule.nn import init
 from chainrule.nn.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
@@ -24,7 +25,6 @@ from chainrule.random import Generator
 
 from .checkpoint import save_weights, write_json, write_safely
 from .curves import svg
-from .data import Dataset
 from .listeners import FiniteLoss, History
 from .trainer import Listener, Trainer
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.dataset import Dataset
+from chainrule.data.digits import digits
 from chainrule.eager import EAGER
 from chainrule.errors import DataError, InputError
 from chainrule.explanation.record.record import Record
@@ -21,9 +23,9 @@ from chainrule.random import Generator
 from chainrule.tensor import tensor
 
 from .checkpoint import read_weights
-from .data import DATASETS, Dataset
 from .recipe import ACTIVATIONS, INITS, Recipe
 
+DATASETS = {"digits": digits}
 METRICS, WEIGHTS = "metrics.json", "weights.safetensors"
 
 

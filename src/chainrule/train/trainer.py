@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.type import Array
+from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError
 from chainrule.nn.module import Module
 from chainrule.optim.optimizer import Optimizer
 from chainrule.random import Generator, Source, source_of
 from chainrule.tensor import no_grad
-
-from .data import Dataset
 
 Loss = Callable[[Any, Array], Any]
 
