@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -111,31 +111,49 @@ def sampled(points: list[tuple[float, float]], across: Axis, wide: int) -> list[
 
 # ---------------------------------------------------------------------------------------- as a file
 WIDTH, PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP = 720, 240, 64, 24, 64, 56
+KEY_COLUMNS, KEY_HEIGHT = 3, 20
 STYLE = """
-  svg { font: 13px system-ui, sans-serif; }
-  .paper { fill: #ffffff; } text { fill: #24292f; } .quiet { fill: #57606a; } .grid { stroke: #d8dee4; }
-  .frame { stroke: #8c959f; fill: none; }
-  polyline { fill: none; stroke: #0969da; stroke-width: 2; stroke-linejoin: round; } .faint { stroke-width: 1; opacity: .3; }
-  .title { font-size: 16px; font-weight: 600; } .name { font-weight: 600; } circle { fill: #0969da; }
+  .curves { font: 13px system-ui, sans-serif; max-width: 100%; height: auto; }
+  .curves .paper { fill: #ffffff; } .curves text { fill: #24292f; } .curves .quiet { fill: #57606a; }
+  .curves .grid { stroke: #d8dee4; } .curves .frame { stroke: #8c959f; fill: none; }
+  .curves polyline { fill: none; stroke-width: 2; stroke-linejoin: round; } .curves .faint { stroke-width: 1; opacity: .3; }
+  .curves .title { font-size: 16px; font-weight: 600; } .curves .name { font-weight: 600; }
   @media (prefers-color-scheme: dark) {
-    .paper { fill: #0d1117; } text { fill: #e6edf3; } .quiet { fill: #9198a1; } .grid { stroke: #2a313c; }
-    .frame { stroke: #656c76; } polyline { stroke: #58a6ff; } circle { fill: #58a6ff; }
+    .curves .paper { fill: #0d1117; } .curves text { fill: #e6edf3; } .curves .quiet { fill: #9198a1; }
+    .curves .grid { stroke: #2a313c; } .curves .frame { stroke: #656c76; }
   }
 """
 
 
-def svg(title: str, subtitle: str, panels: Sequence[Panel], *, x_label: str) -> str:
-    """A picture of the panels, one below the other, readable on light and on dark."""
-    height = TOP + len(panels) * (PANEL_HEIGHT + GAP)
-    parts = [drawn(panel, TOP + i * (PANEL_HEIGHT + GAP) + 24, x_label) for i, panel in enumerate(panels)]
+def svg(title: str, subtitle: str, panels: Sequence[Panel], *, x_label: str, style: str = STYLE) -> str:
+    """A picture of the panels, one below the other, readable on light and on dark; on a page that has the style, without it."""
+    tops, height = [], TOP if title or subtitle else 0
+    for panel in panels:
+        tops.append(height + 24)
+        height += PANEL_HEIGHT + GAP + key_rows(panel) * KEY_HEIGHT
+    parts = [drawn(panel, top, x_label) for panel, top in zip(panels, tops)]
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
-        f'<text class="title" x="{LEFT}" y="28">{escape(title)}</text>',
-        f'<text class="quiet" x="{LEFT}" y="48">{escape(subtitle)}</text>', *parts, "</svg>", ""])
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="curves" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" role="img">', f"<title>{escape(title)}</title>", *([f"<style>{style}</style>"] if style else []),
+        '<rect class="paper" width="100%" height="100%"/>',
+        *([f'<text class="title" x="{LEFT}" y="28">{escape(title)}</text>'] if title else []),
+        *([f'<text class="quiet" x="{LEFT}" y="48">{escape(subtitle)}</text>'] if subtitle else []), *parts, "</svg>", ""])
+
+
+def key_rows(panel: Panel) -> int:
+    """How many lines say which color is which: none where there is one curve."""
+    clear = sum(not s.faint for s in panel.series)
+    return -(-clear // KEY_COLUMNS) if clear > 1 else 0
+
+
+def color(number: int, many: int) -> str:
+    """The color of a curve, the same on light and on dark: blue for the first, by way of green and orange to red for the last."""
+    hue = 212 if many == 1 else (212 - 212 * number / (many - 1)) % 360
+    return f"hsl({hue:.0f} 75% 42%)"
 
 
 def drawn(panel: Panel, top: float, x_label: str) -> str:
+    """A panel: its frame with round numbers around it, the curves, and where there are several, which is which."""
     across, up = panel.axes()
     right, bottom = WIDTH - RIGHT, top + PANEL_HEIGHT - 24
 
@@ -154,12 +172,30 @@ def drawn(panel: Panel, top: float, x_label: str) -> str:
         out.append(f'<text class="quiet" text-anchor="middle" x="{x(value):.1f}" y="{bottom + 18}">{label(value)}</text>')
     out += [f'<text class="quiet" text-anchor="end" x="{right}" y="{bottom + 34}">{escape(x_label)}</text>',
             f'<rect class="frame" x="{LEFT}" y="{top}" width="{right - LEFT}" height="{bottom - top}"/>']
-    for series in sorted(panel.series, key=lambda s: not s.faint):
-        points = series.finite()
-        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
-        out.append(f'<polyline class="{"faint" if series.faint else "curve"}" points="{path}"><title>{escape(series.name)}'
-                   "</title></polyline>")
-        if points and not series.faint:
-            a, b = points[-1]
-            out.append(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3"/>')
-    return "\n".join(out)
+    clear = [s for s in panel.series if not s.faint]
+    out += [curve(s, color(0, 1), x, y) for s in panel.series if s.faint]
+    out += [curve(s, color(i, len(clear)), x, y) for i, s in enumerate(clear)]
+    return "\n".join([*out, *(key(clear, bottom + 52) if len(clear) > 1 else [])])
+
+
+def curve(series: Series, stroke: str, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    """A line through the points, and unless it is faint a dot on the last."""
+    points = [(x(a), y(b)) for a, b in series.finite()]
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    line = (f'<polyline class="{"faint" if series.faint else "curve"}" stroke="{stroke}" points="{path}">'
+            f"<title>{escape(series.name)}</title></polyline>")
+    if not points or series.faint:
+        return line
+    return f'{line}\n<circle cx="{points[-1][0]:.1f}" cy="{points[-1][1]:.1f}" r="3" fill="{stroke}"/>'
+
+
+def key(clear: Sequence[Series], top: float) -> list[str]:
+    """Which color is which, in columns read from the left."""
+    wide = (WIDTH - LEFT - RIGHT) // KEY_COLUMNS
+    out = []
+    for i, series in enumerate(clear):
+        left, line = LEFT + i % KEY_COLUMNS * wide, top + i // KEY_COLUMNS * KEY_HEIGHT
+        name = series.name if len(series.name) <= 26 else f"...{series.name[-23:]}"
+        out += [f'<circle cx="{left + 5}" cy="{line - 4}" r="5" fill="{color(i, len(clear))}"/>',
+                f'<text class="quiet" x="{left + 16}" y="{line}">{escape(name)}</text>']
+    return out
