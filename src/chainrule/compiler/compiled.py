@@ -78,14 +78,15 @@ class Compiled:
 
     def again(self, built: Built, program: Program) -> None:
         """A setting changed, and the function does the same all the same: the code it has serves on."""
-        guards = built.program.guards
-        if len(guards) >= MANY_PROGRAMS:
+        known = built.program.known
+        if len(known) >= MANY_PROGRAMS:
             if not self.told:
                 self.told = True
-                warnings.warn(f"{self.__name__}: it is traced again and again, and comes out the same: {guards[0].difference()}. "
+                warnings.warn(f"{self.__name__}: it is traced again and again, and comes out the same: "
+                              f"{known[0][0].difference()}. "
                               "Keep what changes at each call out of what the function can see.", CompileWarning, stacklevel=5)
-            guards.pop()
-        guards.insert(0, program.guards[0])
+            known.pop()
+        known[:0] = program.known
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)

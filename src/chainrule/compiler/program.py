@@ -47,7 +47,7 @@ class Program:
 
     `inputs` are where the graph's inputs come from. The graph's outputs are first the leaves of `result` that are made, then what
     goes to `places`; the gradients in `cleared` are None after each call. `owners` are the captured tensors, with what they were;
-    `guards` the Python values it was traced with, once for each time that gave this program.
+    `known` the Python values it was traced with, and which tensors had no gradient, once for each time that gave this program.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Program:
     cleared: list[Slot]
     result: list[Made | Fixed]
     structure: Structure
-    guards: list[Guards]
+    guards: Guards
     owners: list[tuple[Any, Any, bool]]
     leaves: list[Any]  # of the arguments, kept so that no other object can take the place of one that a signature names
     reached: list[tuple[int, int]]  # the arguments that are captured too, see `Guards.reached`
@@ -74,13 +74,14 @@ class Program:
 
     def __post_init__(self) -> None:
         self.tensors, self.before = [t for t, _, _ in self.owners], [owner for _, owner, _ in self.owners]
-        self.without = [not had for _, _, had in self.owners]
+        self.known = [(self.guards, [not had for _, _, had in self.owners])]
 
     def fits(self, leaves: tuple[Any, ...]) -> bool:
         """Whether everything it was traced with is as it was."""
         without = [(memo := t.memo) is None or memo.total is None for t in self.tensors]
-        return (without == self.without and all(map(is_, map(owner_of, self.tensors), self.before))
-                and any(guards.hold() and guards.reached(leaves) == self.reached for guards in self.guards))
+        return (all(map(is_, map(owner_of, self.tensors), self.before))
+                and any(without == known and guards.hold() and guards.reached(leaves) == self.reached
+                        for guards, known in self.known))
 
     def returns(self) -> Callable[[list[Any]], Any]:
         """What makes of the first outputs what the function returns."""
@@ -168,7 +169,7 @@ def written(tracing: Tracing, out: Any, guards: Guards, name: str) -> Program:
             places.append(slot)
             outputs.append(value)
     tracing.graph.output = tuple(outputs)
-    return Program(name, tracing.graph, [], places, cleared, result, structure, [guards], tracing.owners, [], [])
+    return Program(name, tracing.graph, [], places, cleared, result, structure, guards, tracing.owners, [], [])
 
 
 def held_elsewhere(graph: Graph) -> dict[int, np.ndarray[Any, Any]]:

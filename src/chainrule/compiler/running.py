@@ -137,7 +137,7 @@ class Runner:
 
     def get_ready(self, leaves: tuple[Any, ...]) -> None:
         """See to it that the next call, if it is like this one, takes one look."""
-        guards = self.program.guards[0]
+        guards, _ = self.program.known[0]
         if self.looked_for is not guards:
             self.looked_for = guards
             self.look = self.execute.look(self.program, self.numbers, leaves) or never

@@ -1,6 +1,7 @@
 """Sameness of programs: whether a function, traced again because a Python value changed, still does the same."""
 from __future__ import annotations
 
+from operator import is_
 from types import FunctionType
 from typing import Any
 
@@ -14,7 +15,8 @@ from .slots import Draw, Slot
 
 def same_program(a: Program, b: Program) -> bool:
     """Whether two programs of one function do the same, so that the code made for one serves the other."""
-    return (a.structure == b.structure and a.reached == b.reached
+    return (len(a.tensors) == len(b.tensors) and all(map(is_, a.tensors, b.tensors))
+            and a.structure == b.structure and a.reached == b.reached
             and [type(leaf) for leaf in a.result] == [type(leaf) for leaf in b.result]
             and all(same_value(x[0], y[0]) for x, y in zip(a.result, b.result))
             and all(len(x) == len(y) and all(map(same_slot, x, y))

@@ -1,7 +1,7 @@
 """A look finds out whether a call is like the one before, and where its arrays are, in one pass of native code."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -112,8 +112,8 @@ class CallRows(Rows):
     def __init__(self, program: Program, native: Native, numbers: dict[int, int], leaves: Sequence[Any]) -> None:
         super().__init__(native, len(leaves))
         self.numbers = numbers  # by input: where its number goes
-        guards = program.guards[0]
-        self.rows += [*guarded(guards), *owned(program.owners)]
+        guards, without = program.known[0]
+        self.rows += [*guarded(guards), *owned(program, without)]
         self.kept += [program, guards]
         if program.reached or (any(type(leaf) is eager.Tensor for leaf in leaves) and not told_apart(program, leaves)):
             raise Unlike
@@ -181,10 +181,10 @@ def guarded(guards: Guards) -> Iterator[Row]:
         yield ATTRIBUTE, id(x), id(name), SAME, id(value), 0
 
 
-def owned(owners: Iterable[tuple[Any, Any, bool]]) -> Iterator[Row]:
+def owned(program: Program, without: Sequence[bool]) -> Iterator[Row]:
     """The captured tensors: each has its owner, and no gradient."""
-    for tensor, owner, had in owners:
-        if had:
-            raise Unlike
+    if not all(without):
+        raise Unlike
+    for tensor, owner in zip(program.tensors, program.before):
         yield WORD, id(tensor) + place(eager.Tensor, "owner"), 0, SAME, id(owner), 0
         yield WORD, id(tensor) + place(eager.Tensor, "memo"), 0, EMPTY, place(Memo, "total"), 0
