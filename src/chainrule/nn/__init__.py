@@ -1,5 +1,5 @@
 """Layers as trees of arrays: modules, what they are made of, and where their numbers start."""
-from . import functional, init
+from . import functional, init, utils
 from .activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .container import Flatten, Sequential
 from .dropout import Dropout
