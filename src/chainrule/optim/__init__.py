@@ -1,4 +1,7 @@
 """An optimizer moves parameters against their gradients, each by its own rule."""
-from .adam import Adam, AdamW
+from .adagrad import Adadelta, Adagrad, RMSprop
+from .adam import Adam, Adamax, AdamW, NAdam, RAdam
+from .lbfgs import LBFGS
+from .lion import Lion
 from .optimizer import Optimizer
 from .sgd import SGD
