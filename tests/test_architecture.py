@@ -19,7 +19,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
     ("cuts", "scopes", "conversion", "eager", "sweeps", "tensor", "creation", "dtypes", "linalg", "random", "transforms",
      "jacobians", "recompute", "rules", "scan", "differences"),
     ("check", "compiler", "data", "nn", "optim", "explanation"),
-    ("train",),
+    ("interop", "train"),
     ("cli",),
 )
 RUNG = {name: i for i, names in enumerate(LADDER) for name in names}
@@ -129,7 +129,7 @@ def test_the_machine_knows_no_operation():
 
 LAZY = {"latex2mathml": "explanation/faces/mathml.py", "resvg_py": "explanation/faces/raster.py",
         "PIL": "explanation/faces/raster.py", "imageio_ffmpeg": "explanation/faces/raster.py",
-        "pymupdf_fonts": "explanation/faces/fonts.py"}
+        "pymupdf_fonts": "explanation/faces/fonts.py", "scipy": "interop/scipy.py"}
 """Libraries that one face needs, and where they may be imported: inside a function, when the face is asked for."""
 NATIVE = ("compiler/native/", "compiler/contractions/")
 """The folders that write machine code with llvmlite: they are imported inside a function, when something is compiled."""

@@ -79,4 +79,4 @@ from numpy import (
     bool_ as bool, e, float32, float64, inf, int8, int16, int32, int64, nan, newaxis, pi, uint8, uint16, uint32, uint64,
 )
 
-from . import data, linalg, nn, optim, random, train
+from . import data, interop, linalg, nn, optim, random, train

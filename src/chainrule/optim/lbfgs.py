@@ -39,7 +39,7 @@ class LBFGS(Optimizer):
     ...     loss.backward()
     ...     return loss
     >>> before = optimizer.step(closure)
-    >>> [round(value, 6) for value in w.tolist()]
+    >>> [round(value, 3) for value in w.tolist()]
     [1.0, 1.0]
     """
 
