@@ -62,7 +62,9 @@ def test_float32_stays_float32_and_values_are_not_changed_in_place(make):
     assert all(v.dtype == np.float32 for s in optimizer.state.values() for v in s.values() if isinstance(v, np.ndarray))
 
 
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, momentum=0.9, nesterov=True), optim.Adam, optim.AdamW])
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, momentum=0.9, nesterov=True), optim.Adam, optim.AdamW, optim.Adamax,
+                                  optim.NAdam, optim.RAdam, optim.Adagrad, optim.Adadelta, optim.Lion,
+                                  lambda p: optim.RMSprop(p, momentum=0.5, centered=True)])
 def test_an_update_is_a_function_that_can_be_differentiated_and_staged(make):
     optimizer = make([leaf(1.0)])
     options = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
@@ -128,6 +130,8 @@ def test_a_state_of_other_parameters_is_refused():
     (lambda: optim.SGD([np.zeros(3)]), "cannot be trained"),
     (lambda: optim.SGD([cr.tensor([1.0])]), "cannot be trained"),
     (lambda: optim.SGD([leaf(1.0)], lr=-1), "lr is at least 0"),
+    (lambda: optim.SGD([leaf(1.0)], lr="fast"), "lr is at least 0, not 'fast'"),
+    (lambda: optim.Adam([leaf(1.0)], betas=0.9), "two numbers from 0 to below 1, not 0.9"),
     (lambda: optim.SGD([leaf(1.0)], nesterov=True), "nesterov"),
     (lambda: optim.Adam([leaf(1.0)], betas=(0.9, 1.0)), "betas"),
     (lambda: optim.SGD([{"params": [leaf(1.0)], "rate": 1}]), "'rate'"),
@@ -150,6 +154,8 @@ def test_wrong_use_is_told(make, message):
 def test_a_step_without_a_sweep_is_told():
     with pytest.raises(GradientError, match=r"loss\.backward"):
         optim.SGD([leaf(1.0)]).step()
+    with pytest.raises(GradientError, match=r"loss\.backward"):
+        optim.LBFGS([leaf(1.0)]).step(lambda: 1.0)
 
 
 # ---------------------------------------------------------------------------------------- the formulas of the papers, in NumPy

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.core import interpreter
 from chainrule.core.interpreter import now
 from chainrule.core.type import Array
-from chainrule.errors import ArgumentError, StagingError
+from chainrule.errors import ArgumentError, GradientError, StagingError
 
 from .line_search import Trial, strong_wolfe
 from .optimizer import Optimizer, Parameters, State
@@ -63,8 +63,8 @@ class LBFGS(Optimizer):
 
     # ---------------------------------------------------------------- a step
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move the parameters; the loss in the beginning comes back. Raises ArgumentError without a closure, and StagingError
-        where the step is being compiled."""
+        """Move the parameters; the loss in the beginning comes back. Raises ArgumentError without a closure, GradientError where
+        it does not sweep, and StagingError where the step is being compiled."""
         if closure is None:
             raise ArgumentError("LBFGS.step: the loss is computed several times, so a closure is needed: a function that calls "
                                 "zero_grad(), computes the loss, calls its backward() and returns it.")
@@ -94,10 +94,14 @@ class LBFGS(Optimizer):
 
     def evaluated(self, closure: Callable[[], Any], memory: State) -> tuple[Any, Vector]:
         """The loss, and the gradient of all parameters as one vector."""
-        loss = closure()
+        loss, params = closure(), self.param_groups[0]["params"]
         memory["func_evals"] += 1
-        return loss, np.concatenate([np.zeros(p.size, p.dtype) if p.grad is None else p.grad.numpy().ravel()
-                                     for p in self.param_groups[0]["params"]])
+        gradients = [p.grad for p in params]
+        if all(g is None for g in gradients):
+            raise GradientError("LBFGS.step: the closure left none of the parameters with a gradient. Call loss.backward() in it "
+                                "on a loss computed from these very tensors.")
+        return loss, np.concatenate([np.zeros(p.size, p.dtype) if g is None else g.numpy().ravel()
+                                     for p, g in zip(params, gradients)])
 
     def flat_enough(self, g: Vector) -> bool:
         return bool(np.abs(g).max() <= self.param_groups[0]["tolerance_grad"])
@@ -153,7 +157,7 @@ def two_loops(q: Vector, steps: Vector, changes: Vector, curvatures: Vector, sca
     for i in reversed(range(len(steps))):
         weights[i] = steps[i] @ q / curvatures[i]
         q = q - weights[i] * changes[i]
-    r = q * q.dtype.type(scale)
+    r: Vector = q * q.dtype.type(scale)
     for i in range(len(steps)):
         r = r + (weights[i] - changes[i] @ r / curvatures[i]) * steps[i]
     return r

@@ -76,7 +76,11 @@ class Optimizer:
         """Raise ArgumentError where an option is outside what the rule accepts."""
         for name, value in options.items():
             fits, bound = BOUNDS.get(name, (lambda v: True, ""))
-            if not fits(value):
+            try:
+                holds = fits(value)
+            except TypeError:  # a value of another kind
+                holds = False
+            if not holds:
                 raise ArgumentError(f"{type(self).__name__}: {name} is {bound}, not {value!r}.")
 
     # ---------------------------------------------------------------- parameters, and a step of all
@@ -181,7 +185,7 @@ class Optimizer:
         for own, loaded in zip(self.param_groups, groups):
             for name, value in loaded.items():
                 if name != "params" and isinstance(own.get(name), list):
-                    own[name][:] = value  # a compiled step has hold of the list
+                    own[name][:] = settled(tuple(value))  # a compiled step has hold of the list
                 elif name != "params":
                     own[name] = tuple(value) if isinstance(value, list) else value
         numbers = {p: i for i, p in enumerate(parameters)}
