@@ -128,9 +128,9 @@ def test_the_machine_knows_no_operation():
 
 
 LAZY = {"latex2mathml": "explanation/faces/mathml.py", "resvg_py": "explanation/faces/raster.py",
-        "PIL": "explanation/faces/raster.py", "imageio_ffmpeg": "explanation/faces/raster.py",
-        "pymupdf_fonts": "explanation/faces/fonts.py", "scipy": "interop/scipy.py"}
-"""Libraries that one face needs, and where they may be imported: inside a function, when the face is asked for."""
+        "PIL": ("explanation/faces/raster.py", "data/images.py"), "imageio_ffmpeg": "explanation/faces/raster.py",
+        "pymupdf_fonts": "explanation/faces/fonts.py", "pyarrow": "data/parquet.py", "scipy": "interop/scipy.py"}
+"""Libraries that one face or format needs, and where they may be imported: inside a function, when it is asked for."""
 NATIVE = ("compiler/native/", "compiler/contractions/")
 """The folders that write machine code with llvmlite: they are imported inside a function, when something is compiled."""
 

@@ -26,5 +26,5 @@ def digits() -> Dataset:
     targets = labels.astype(np.int64)
     for array in (inputs, targets):
         array.flags.writeable = False  # one copy serves all callers
-    return Dataset(inputs, targets, "digits")
+    return Dataset(inputs, targets, "digits", classes=tuple("0123456789"))
 
