@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import random
 import struct
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,6 @@ JUNK = {"nothing": b"", "one zero": b"\0", "zeros": bytes(4096), "ones": b"\xff"
         "marks of byte order": b"\xef\xbb\xbf\xff\xfe\xfe\xff" * 64, "text": b"not what you expect\n" * 64,
         "brackets": b"[" * 100_000, "quotes": b'"' * 100_001, "a page": b"<!DOCTYPE html><html><body>404 Not Found</body></html>"}
 SECONDS, MEGABYTES = 1.0, 192
-LINUX = sys.platform == "linux"
 
 
 class Case(NamedTuple):
@@ -106,7 +105,7 @@ def judged(read: Callable[[Path], Any], path: Path, damaged: Iterable[Case], *, 
 def refusal(read: Callable[[Path], Any], path: Path, name: str, error: type[Exception] = DataError,
             megabytes: float = MEGABYTES) -> str | None:
     """What `read` says against a path; None if it reads it."""
-    held, began = resident(), time.process_time()
+    held, began = resident(anew=True), time.process_time()
     tracemalloc.start()
     try:
         read(path)
@@ -127,9 +126,12 @@ def refusal(read: Callable[[Path], Any], path: Path, name: str, error: type[Exce
     return message
 
 
-def resident() -> float:
-    """The most memory this process ever held, in MB; 0 where the system does not say."""
-    if not LINUX:
-        return 0.0
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def resident(*, anew: bool = False) -> float:
+    """The most memory this process has held, in MB, since it was measured `anew`; 0 where the system does not say."""
+    with suppress(OSError):
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5")
+    with suppress(OSError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+    return 0.0

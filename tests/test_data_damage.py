@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
 from itertools import chain
@@ -201,8 +202,8 @@ LYING = {  # a file's name, what it holds, and a part of what is said
     "a PNG of 1e9 x 1e9": (PNG, lambda: png_header(10 ** 9, 10 ** 9), "no PNG image"),
     "a JPEG of 65,500 x 65,500": ("a.jpg", lambda: jpeg_header(65_500, 65_500), "no JPEG image"),
     "a GIF of 65,535 x 65,535": ("a.gif", lambda: gif_header(65_535, 65_535), "no GIF image"),
-    "another format by its name": (PNG, lambda: image_file("JPEG"), "no PNG image"),
-    "16 bits a channel": (PNG, lambda: image_file("PNG", "I;16"), "more than 8 bits"),
+    "another format by its name": (PNG, lambda: image_file("JPEG"), "it does not begin like one"),
+    "16 bits a channel": (PNG, lambda: image_file("PNG", "I;16"), "does not have 8 bits a channel"),
     "an open quote": (TABLE, lambda: b'a,b\n1,"2\n' + b"3,4\n" * 1000, "line 2"),
     "an endless cell": (TABLE, lambda: b"a,b\n1," + b"2" * 10 ** 6, "line 2"),
     "a wide row": (TABLE, lambda: b"a,b\n1," + b"2," * 10 ** 6, "line 2 has 1000002 cells"),
@@ -290,3 +291,26 @@ def test_links_within_an_image_folder_are_followed(tmp_path):
     (tmp_path / "class" / "loop.png").symlink_to("loop.png")
     with pytest.raises(DataError, match=r"loop.png cannot be read"):
         cr.data.images(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------- the judge
+def say(message):
+    def read(path):
+        raise DataError(message.format(path))
+    return read
+
+
+def spend_time(path):
+    deadline = time.process_time() + 1.1
+    while time.process_time() < deadline:
+        pass
+
+
+@pytest.mark.parametrize("read, verdict", [
+    (lambda path: {}[path], "KeyError"), (say("{}: one\ntwo"), "one"), (say("it is wrong"), "it is wrong"),
+    (say("{0}" * 99), "a.txt"), (lambda path: np.ones((200, 2 ** 17)), "asked for 200 MB"), (spend_time, r"took 1\.\d+ s")])
+def test_the_judge_finds_readers_that_do_not_refuse_as_they_should(tmp_path, read, verdict):
+    with pytest.raises(AssertionError, match=f"^cut to 0 of 3 bytes: .*{verdict}"):
+        damage.judged(read, tmp_path / "a.txt", damage.truncations(b"abc"))
+    assert damage.judged(say("{} is cut short."), tmp_path / "a.txt", damage.truncations(b"abc")).keys() == {
+        "cut to 0 of 3 bytes", "cut to 2 of 3 bytes"}

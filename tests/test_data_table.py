@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ArgumentError, DataError
+from chainrule.errors import ArgumentError, DataError, DTypeError
 
 FLOWERS = "width, length ,kind\n1,2.5,lily\n-3e0, 4 ,rose\n+5,.5,\"lily\"\n"
 
@@ -168,12 +168,13 @@ def test_a_bad_target_of_a_regression_is_named(tmp_path, cell):
 
 
 @pytest.mark.parametrize("options, message", [
+    ({"dtype": int}, "inputs are floating numbers"),
     ({"task": "clustering"}, "task='clustering': it is one of auto, "), ({"delimiter": ";;"}, "delimiter"),
     ({"columns": ["a", "a"]}, "each input is named once"), ({"columns": ["a", "b"]}, "each input is named once"),
     ({"classes": ["x", "x"]}, "two have the same name"),
     ({"task": "regression", "classes": ["1", "2"]}, "belongs to classification")])
 def test_options_that_mean_nothing_are_refused(tmp_path, options, message):
-    with pytest.raises(ArgumentError, match=message):
+    with pytest.raises((ArgumentError, DTypeError), match=message):
         cr.data.table(written(tmp_path, "a,b\n1,2\n2,1\n"), "b", **options)
 
 

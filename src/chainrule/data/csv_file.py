@@ -38,7 +38,7 @@ def csv_cells(path: Place, pick: Callable[[Sequence[str]], Pick], dtype: Any, li
     names = header_of(first, header, delimiter, where)
     if header is False:
         rows = chained(first, rows)
-    block = Block(names, pick(names), np.dtype(dtype), where, odd="_" in text or not text.isascii())
+    block = Block(names, pick(names), dtype, where, odd="_" in text or not text.isascii())
     inputs, target, lines = [], [], array("q")
     while some := list(islice(rows, BLOCK)):
         numbers, labels = block.converted(some)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.core.tree import flatten, paths, tree_map
-from chainrule.errors import ArgumentError, DataError
+from chainrule.core.type import is_float
+from chainrule.errors import ArgumentError, DataError, DTypeError
 from chainrule.random import Generator, Source, source_of
 
 from .parts import Array, by_shares, by_turns, part_of_each
@@ -136,6 +137,13 @@ class Dataset:
 def said(numbers: Any) -> str:
     """Numbers in a sentence."""
     return ", ".join(str(x) for x in (sorted(numbers) if isinstance(numbers, set) else numbers)) or "no"
+
+
+def floating(dtype: Any) -> np.dtype[Any]:
+    """The dtype of inputs that a reader makes. Raises DTypeError for whole numbers, which would cut values off."""
+    if not is_float(dtype):
+        raise DTypeError(f"dtype: inputs are floating numbers, such as float32, not {dtype}. Convert them afterwards.")
+    return np.dtype(dtype)
 
 
 def names_of(classes: Sequence[object] | None) -> tuple[str, ...] | None:

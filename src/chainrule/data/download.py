@@ -4,8 +4,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +37,7 @@ def download(file: Published, folder: Path, mirrors: Sequence[str]) -> Path:
 
 
 def fetched(file: Published, folder: Path, address: str) -> Path:
+    import urllib.request  # and with it http, ssl and email, which nothing else here needs
     folder.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{file.name}.")
     try:

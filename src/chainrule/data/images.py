@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, DataError
 
-from .dataset import Dataset, names_of
+from .dataset import Dataset, floating, names_of
 from .files import Place, content, file_name, must_be_allowed, named, refusing, shown
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM",
@@ -33,7 +33,7 @@ def images(folder: Place, *, size: int | tuple[int, int] | None = None, grey: bo
     Needs Pillow: pip install 'chainrule[data]'. Raises DataError, which names the file, for what is no such image, of another
     size, or a link that leads out of the folder; ArgumentError without Pillow.
     """
-    wanted = None if size is None else height_and_width(size)
+    dtype, wanted = floating(dtype), None if size is None else height_and_width(size)
     root = Path(folder)
     names = [path.name for path in entries(root, folders=True)]
     known = names_of(names if classes is None else classes) or ()
@@ -86,7 +86,7 @@ def entries(folder: Path, *, folders: bool) -> Iterator[Path]:
 def decoded(path: Path, size: tuple[int, int] | None, grey: bool, limit: int | None) -> np.ndarray[Any, Any]:
     """The pixels of an image, (channels, height, width) from 0 to 255."""
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise ArgumentError("images need the library Pillow: pip install 'chainrule[data]'.") from None
     kind = FORMATS.get(path.suffix.lower())
@@ -95,10 +95,14 @@ def decoded(path: Path, size: tuple[int, int] | None, grey: bool, limit: int | N
     data = content(path, limit)
     with refusing(path, f"{kind} image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of what is refused below, and of oddities that do not matter
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        try:
+            opened = Image.open(io.BytesIO(data), formats=[kind])
+        except UnidentifiedImageError:  # which tells where in memory the file is
+            raise ValueError("it does not begin like one") from None
+        with opened as image:
             must_be_allowed(path, image.width * image.height * 4, len(data), limit)
             if image.mode not in MODES:
-                raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}")
+                raise DataError(f"{named(path)} does not have 8 bits a channel (mode {image.mode}). Convert it to PNG with 8.")
             converted = image.convert("L" if grey else "RGB")
         if size is not None:
             converted = converted.resize(size[::-1], Image.Resampling.BILINEAR)

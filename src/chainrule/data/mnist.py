@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.errors import DataError
 
-from .dataset import Dataset, names_of
+from .dataset import Dataset, floating, names_of
 from .download import Published, download
 from .files import Place, named
 from .idx import idx
@@ -39,6 +39,7 @@ def mnist(folder: Place, *, train: bool = True, download: bool = False, classes:
     Traceback (most recent call last):
     chainrule.errors.DataError: nowhere holds no train-images-idx3-ubyte.gz. Put it there, or say download=True.
     """
+    dtype = floating(dtype)
     paths = [located(Path(folder), file, download) for file in FILES[train]]
     images, labels = (idx(path, limit=limit) for path in paths)
     for path, array, axes, dtypes in zip(paths, (images, labels), (3, 1), ("u", "ui")):
@@ -47,7 +48,7 @@ def mnist(folder: Place, *, train: bool = True, download: bool = False, classes:
     if len(images) != len(labels):
         raise DataError(f"{named(paths[0])} has {len(images)} images, and {named(paths[1])} {len(labels)} labels. Take both from "
                         "one data set.")
-    inputs = images[:, None].astype(dtype) / np.dtype(dtype).type(255)
+    inputs = images[:, None].astype(dtype) / dtype.type(255)
     kind = "training images" if train else "test images"
     return Dataset(inputs, labels.astype(np.int64), f"{named(folder)}: {kind}", classes=names_of(classes)).checked()
 

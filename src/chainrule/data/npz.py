@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.errors import DataError
 
-from .dataset import Dataset, names_of
+from .dataset import Dataset, floating, names_of
 from .files import Place, content, file_name, must_be_allowed, named, refusing, shown
 from .targets import class_numbers
 
@@ -37,6 +37,7 @@ def npz(path: Place, inputs: str = "inputs", targets: str | None = "targets", *,
     >>> data.targets.tolist(), data.classes
     ([1, 0, 1], ('blue', 'red'))
     """
+    dtype = floating(dtype)
     arrays = Arrays(path, limit)
     name, known = file_name(path), names_of(classes)
     x = arrays.read(inputs)
@@ -88,14 +89,14 @@ class Arrays:
         must_be_allowed(self.path, member.size, len(self.data), self.limit)
         with (refusing(self.path, ".npz file"), zipfile.ZipFile(io.BytesIO(self.data)) as archive,
               archive.open(member.info) as file):
-            array = array_in(file.read(member.size + 1))
+            array = array_in(file.read(member.size + 1), f"{named(self.path)}: array {shown(name)}")
         if array.ndim == 0 or array.size == 0:
             raise DataError(f"{named(self.path)}: array {shown(name)} has shape {array.shape}, so it holds no rows.")
         return array
 
 
-def array_in(data: bytes) -> np.ndarray[Any, Any]:
-    """The array in the bytes of an .npy file. Raises ValueError where header and content do not fit."""
+def array_in(data: bytes, where: str) -> np.ndarray[Any, Any]:
+    """The array in the bytes of an .npy file. Raises DataError for objects, ValueError where header and content differ."""
     wide = data[6:7] != b"\x01"
     start = 12 if wide else 10
     if not data.startswith(MAGIC) or data[6:7] not in (b"\x01", b"\x02", b"\x03"):
@@ -104,7 +105,7 @@ def array_in(data: bytes) -> np.ndarray[Any, Any]:
     header = data[start:min(begin, start + 10_000)].decode("latin-1")
     descr, order, shape = (found[1] if (found := field.search(header)) else "" for field in FIELDS.values())
     if "O" in descr:
-        raise ValueError("it holds Python objects, not numbers")
+        raise DataError(f"{where} holds Python objects, and to read them would run what the file says. Save numbers or text.")
     sizes = tuple(int(n[:20]) for n in shape.split(",") if n.strip())
     if not NUMBERS.fullmatch(descr) or not order:
         raise ValueError(f"its header is damaged, or numbers of type {shown(descr or '?')} are not known")

@@ -40,7 +40,7 @@ def parquet_cells(path: Place, pick: Callable[[Sequence[str]], Pick], dtype: Any
         columns = {name: Column(read.column(name), name, named(path)) for name in wanted}
         inputs = np.empty((len(read), len(picked.inputs)), dtype)
         for k, place in enumerate(picked.inputs):
-            inputs[:, k] = columns[names[place]].numbers(np.dtype(dtype))
+            inputs[:, k] = columns[names[place]].numbers(dtype)
         target = None if picked.target is None else columns[names[picked.target]].labels()
     return Cells(names, picked, inputs, target, lambda row: f"{named(path)}, row {row + 1}")
 

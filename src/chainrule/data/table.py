@@ -11,7 +11,7 @@ from chainrule.errors import ArgumentError, DataError
 
 from .cells import Cells, Pick
 from .csv_file import csv_cells
-from .dataset import Dataset, names_of
+from .dataset import Dataset, floating, names_of
 from .files import Place, file_name, named, shown
 from .parquet import parquet_cells
 from .targets import targets_of
@@ -48,7 +48,7 @@ def table(path: Place, target: str | int | None, *, task: str = "auto", columns:
     def pick(names: Sequence[str]) -> Pick:
         return picked(names, target, columns, path)
 
-    known = names_of(classes)
+    known, dtype = names_of(classes), floating(dtype)
     cells: Cells = (parquet_cells(path, pick, dtype, limit) if Path(path).suffix.lower() in PARQUET else
                     csv_cells(path, pick, dtype, limit, header=header, delimiter=delimiter, encoding=encoding))
     targets = None
