@@ -16,7 +16,7 @@ from .cells import Cells, Pick
 from .files import Place, named, plain, shown, text_of
 from .targets import NUMBER
 
-BLOCK = 4096  # rows
+BLOCK = 512  # rows: their cells stay in the cache until they are numbers
 MISSING = {"", "nan", "NaN", "NAN"}  # cells that are no label
 Row = tuple[int, list[str]]  # with the number of its first line
 LEAVE = "or leave out the row, or the column (columns=)"
