@@ -387,6 +387,22 @@ def test_a_parameter_that_is_given_and_captured_gets_one_gradient():
             assert [w.grad.item(), v.grad.item()] == expected
 
 
+def test_a_setting_that_a_class_overrides_is_no_change():
+    class Scaled(cr.nn.Module):
+        factor = 2.0
+
+        def forward(self, x):
+            return self.factor * x
+
+    class Doubled(Scaled):
+        factor = 4.0
+    module = Doubled()
+    compiled = cr.compile(lambda x: module(x))
+    np.testing.assert_array_equal(compiled(X), 4 * X)
+    Doubled.factor = 8.0
+    np.testing.assert_array_equal(compiled(X), 8 * X)
+
+
 def test_values_may_be_assigned_to_tensors():
     total = cr.tensor(np.zeros(6, np.float32))
 

@@ -59,7 +59,8 @@ class Guards:
             if callable(getattr(type(x), "cells", None)):
                 self.holder(x)
                 return
-            self.settings += [(x, name, value) for kind in type(x).__mro__ for name, value in vars(kind).items()
+            known = {name: value for kind in reversed(type(x).__mro__) for name, value in vars(kind).items()}
+            self.settings += [(x, name, value) for name, value in known.items()
                               if isinstance(value, SCALARS) and name not in vars(x) and not name.startswith("__")]
             self.container(vars(x), type(x).__name__ + ".")
 
