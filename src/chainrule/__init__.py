@@ -34,7 +34,7 @@ from .ops.reduction import all, any, count_nonzero, logsumexp, max, min, prod
 from .ops.statistics import mean, median, std, var
 from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, linear_recurrence, logcumsumexp
 from .ops.matmul import matmul
-from .ops.contraction import dot, inner, kron, linear, outer, tensordot, vecdot
+from .ops.contraction import bilinear, dot, inner, kron, linear, outer, tensordot, vecdot
 from .ops.einsum import einsum
 from .linalg import (
     cholesky, cross, det, eigh, eigvalsh, inv, matrix_norm, matrix_power, matrix_rank, pinv, qr, slogdet, solve, svd, svdvals,
@@ -42,7 +42,9 @@ from .linalg import (
 )
 from .ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .ops.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
-from .ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .ops.adaptive import (
+    adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d,
+)
 from .ops.activation import (
     celu, elu, hardsigmoid, hardswish, hardtanh, leaky_relu, logsigmoid, mish, prelu, relu, relu6, selu, sigmoid, silu,
     softplus, softsign, threshold,

@@ -19,9 +19,16 @@ from chainrule.ops.activation import (
     softsign,
     threshold,
 )
-from chainrule.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from chainrule.ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from chainrule.ops.attention import embedding, scaled_dot_product_attention
-from chainrule.ops.contraction import linear
+from chainrule.ops.contraction import bilinear, linear
 from chainrule.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from chainrule.ops.cross_entropy import cross_entropy, nll_loss, one_hot
 from chainrule.ops.gelu import gelu

@@ -129,6 +129,18 @@ def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
     return moveaxis(last_cross(moveaxis(a, axis, -1), moveaxis(b, axis, -1)), -1, axis)
 
 
+def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
+    """`y_o = sum of a_i W_oij b_j, plus bias_o`, on the last axes: (..., I), (..., J) and weight (O, I, J) to (..., O).
+
+    The inputs are alike up to their last axes. As `torch.nn.functional.bilinear`.
+    """
+    out, rows, columns = typeof(weight).shape
+    front = typeof(input1).shape[:-1]
+    half = matmul(input1, reshape(moveaxis(weight, 1, 0), (rows, out * columns)))
+    y = reshape(matmul(reshape(half, (*front, out, columns)), reshape(input2, (*front, columns, 1))), (*front, out))
+    return y if bias is None else y + bias
+
+
 def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     """Products summed over `axes`: the last n axes of `a` with the first n of `b`, or a pair of sequences of axes.
 
