@@ -168,6 +168,64 @@ def test_a_layer_can_be_pickled(kind):
     close(pickle.loads(pickle.dumps(module))(X)[0], module(X)[0])
 
 
+# ---------------------------------------------------------------------------------------- lengths
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"bidirectional": True}, {"batch_first": True}], ids=str)
+def test_each_sequence_of_a_padded_batch_is_what_it_is_alone(kind, options):
+    module, lengths = layer(kind, **options), [4, 6, 1]
+    x = X.swapaxes(0, 1) if options.get("batch_first") else X
+    y, state = module(x, lengths=lengths)
+    y = array(y).swapaxes(0, 1) if options.get("batch_first") else array(y)
+    for i, n in enumerate(lengths):
+        alone, end = module(X[:n, i])
+        close(y[:n, i], alone)
+        assert not y[n:, i].any()
+        for a, b in zip(parts(state), parts(end)):
+            close(a[:, i], b)
+
+
+def test_a_sequence_without_steps_keeps_the_state_it_was_given():
+    given = np.ones((1, B, H))
+    y, state = layer("RNN")(X, given, lengths=np.array([0, 0, 0]))
+    close(state, given)
+    assert not array(y).any()
+    close(layer("RNN")(X[:, 0], lengths=2)[0][:2], layer("RNN")(X[:2, 0])[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncation_changes_no_value_and_stays_one_loop(kind):
+    module, lengths = layer(kind, num_layers=2, bidirectional=True), np.array([4, 6, 1])
+    for options in ({}, {"lengths": lengths}):
+        for a, b in zip(parts(module(X, **options)), parts(module(X, truncate=2, **options))):
+            for one, other in zip(parts(a), parts(b)):
+                close(one, other)
+    graph = stage(lambda x: cr.grad(lambda w: cr.sum(nn.functional_call(module, w, x, lengths=lengths, truncate=2)[0]))(
+        dict(module.named_parameters()))["weight_hh_l0"], typeof(X))
+    assert sum(line.prim.name == "scan" for line in graph.lines) <= 2 * 4
+
+
+def test_a_truncated_gradient_reaches_back_at_most_k_steps_from_where_a_sequence_began():
+    module, lengths = layer("RNN", bidirectional=True), np.array([5, 6, 2])
+
+    def reach(pick):
+        return array(cr.grad(lambda x: cr.sum(pick(module(x, lengths=lengths, truncate=3)[0])))(X)).any(axis=-1)
+    forward = reach(lambda y: y[4, :, :H])
+    assert forward[:, 0].tolist() == [False, False, False, True, True, False]
+    backward = reach(lambda y: y[1, :, H:])  # sequence 0 is read from step 4 down: its second piece is steps 1 and 0
+    assert backward[:, 0].tolist() == [False, True, False, False, False, False]
+    assert backward[:, 1].tolist() == [False, True, True, False, False, False]
+    assert backward[:, 2].tolist() == [False, True, False, False, False, False]
+
+
+def test_the_state_of_a_batch_can_be_cut_before_the_next():
+    module = layer("LSTM")
+    _, state = module(X)
+    cut = cr.stop_gradient(state)
+    y, _ = module(X, cut)
+    cr.sum(y).backward()
+    assert module.weight_ih_l0.grad is not None and all(part.grad is None for part in state)
+
+
 # ---------------------------------------------------------------------------------------- gradients
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False}], ids=str)
@@ -213,7 +271,7 @@ def test_an_explanation_shows_the_layer_as_one_group():
 
 # ---------------------------------------------------------------------------------------- errors
 @pytest.mark.parametrize("call, kind, words", [
-    (lambda: layer("LSTM")(np.ones((2, 3, 7))), ShapeError, "input_size = 4"),
+    (lambda: layer("LSTM")(np.ones((2, 3, 7))), ShapeError, "4 input_size"),
     (lambda: layer("GRU")(np.ones(4)), ShapeError, r"\(time, batch, features\) or \(time, features\)"),
     (lambda: layer("GRU", batch_first=True)(np.ones(4)), ShapeError, r"\(batch, time, features\)"),
     (lambda: layer("RNN")(X, np.ones((1, B, F))), ShapeError, r"its shape must be \(1, 3, 5\)"),
@@ -222,7 +280,13 @@ def test_an_explanation_shows_the_layer_as_one_group():
     (lambda: nn.GRU(3, 0), ArgumentError, "hidden_size must be at least 1"),
     (lambda: nn.LSTM(3, 5, dropout=1.5), ArgumentError, "from 0 to 1"),
     (lambda: nn.LSTMCell(3, 5)(np.ones((2, 2, 3))), ShapeError, r"\(batch, features\) or \(features,\)"),
-    (lambda: nn.RNNCell(0, 5), ArgumentError, "input_size must be at least 1")], ids=range(10))
+    (lambda: nn.RNNCell(0, 5), ArgumentError, "input_size must be at least 1"),
+    (lambda: layer("GRU")(X, lengths=[1, 2]), ShapeError, r"GRU: lengths is int64\[2\], .* shape \(3,\)"),
+    (lambda: layer("GRU")(X, lengths=[1.0, 2.0, 3.0]), ShapeError, "lengths is float64.* whole numbers"),
+    (lambda: layer("GRU")(X, lengths=[1, 2, 7]), ArgumentError, "from 1 to 7, but there are 6 steps"),
+    (lambda: layer("GRU")(X, truncate=0), ArgumentError, "truncate must be at least 1"),
+    (lambda: nn.utils.rnn.pad_sequence([]), ArgumentError, "0 sequences"),
+    (lambda: nn.utils.rnn.pad_sequence([np.ones((2, 3)), np.ones((2, 4))]), ShapeError, "alike but for their first")], ids=range(16))
 def test_errors_say_what_does_not_fit(call, kind, words):
     with pytest.raises(kind, match=words):
         call()

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn
 
 pytestmark = pytest.mark.peers
@@ -84,3 +85,51 @@ def test_a_state_of_ours_loads_into_torch(kind):
     ours, theirs = pair(kind, 2)
     theirs.load_state_dict({name: torch.tensor(np.array(value)) for name, value in ours.state_dict().items()})
     assert repr(ours) == repr(theirs)
+
+
+# ---------------------------------------------------------------------------------------- lengths
+def packed(module, x, state, lengths, batch_first):
+    """What PyTorch makes of packed sequences, padded again to as many steps as there were."""
+    rnn = torch.nn.utils.rnn
+    y, end = module(rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first, enforce_sorted=False), state)
+    return rnn.pad_packed_sequence(y, batch_first, total_length=T)[0], end
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_sequences_of_different_lengths_agree_with_torchs_packed_ones(kind, options):
+    ours, theirs = pair(kind, **options)
+    lengths, first = [3, 7, 1, 5], options.get("batch_first", False)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(B, T, F) if first else (T, B, F))
+    rows = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+    state = tuple(rng.normal(size=(rows, B, H)) for _ in range(1 + (kind == "LSTM")))
+    mine, peer = cr.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    given = state if kind == "LSTM" else state[0]
+    theirs_given = tuple(map(torch.tensor, state)) if kind == "LSTM" else torch.tensor(state[0])
+    both_agree(ours, theirs, ours(mine, given, lengths=lengths), packed(theirs, peer, theirs_given, lengths, first))
+    close(mine.grad, peer.grad)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_padded_sequences_agree_with_torch(batch_first, side):
+    rows = [np.arange(2.0 * n).reshape(n, 2) for n in (3, 1, 4)]
+    mine = nn.utils.rnn.pad_sequence(rows, batch_first, -1.0, padding_side=side)
+    close(cr.tensor(mine), torch.nn.utils.rnn.pad_sequence(list(map(torch.tensor, rows)), batch_first, -1.0, padding_side=side))
+
+
+# ---------------------------------------------------------------------------------------- truncated gradients
+@pytest.mark.parametrize("k", [1, 2, 3, 10])
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_gradients_are_those_of_pieces_whose_states_are_detached(kind, k):
+    ours, theirs = pair(kind, num_layers=2)
+    x = np.random.default_rng(0).normal(size=(T, B, F))
+    mine, peer = cr.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    state, outs = None, []
+    for piece in torch.split(peer, k):
+        y, state = theirs(piece, state)
+        last, state = state, tuple(s.detach() for s in state) if kind == "LSTM" else state.detach()
+        outs.append(y)
+    both_agree(ours, theirs, ours(mine, truncate=k), (torch.cat(outs), last))
+    close(mine.grad, peer.grad)

@@ -16,6 +16,7 @@ from chainrule.ops.matmul import matmul
 from chainrule.random import Generator, Source
 
 from . import init
+from .checks import at_least, expected
 from .module import Module
 
 State = tuple[Array, ...]
@@ -79,12 +80,6 @@ def from_input(kind: Kind, x: Array, w: Weights) -> Array:
 
 
 # ---------------------------------------------------------------------------------------- what layers and cells share
-def at_least_one(name: str, **sizes: int) -> None:
-    for size, value in sizes.items():
-        if value < 1:
-            raise ArgumentError(f"{name}: {size} must be at least 1, not {value}.")
-
-
 def kind_of(nonlinearity: str) -> Kind:
     if nonlinearity not in NONLINEARITIES:
         raise ArgumentError(f"RNN: nonlinearity is {' or '.join(map(repr, NONLINEARITIES))}, not {nonlinearity!r}.")
@@ -106,13 +101,6 @@ def weights(module: Module, suffix: str = "") -> Weights:
     return Weights(*(getattr(module, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
 
 
-def checked_input(module: Any, x: Array, ranks: tuple[int, int], forms: str) -> None:
-    t = typeof(x)
-    if t.ndim not in ranks or t.shape[-1] != module.input_size:
-        raise ShapeError(f"{type(module).__name__}: the input is {t}, and must be {forms}, with input_size = "
-                         f"{module.input_size} at the end.")
-
-
 def state_or_zeros(module: Module, state: State | None, kind: Kind, shape: tuple[int, ...], like: Array) -> State:
     """The state to begin with, checked: zeros where none is given."""
     if state is None:
@@ -128,13 +116,13 @@ def state_or_zeros(module: Module, state: State | None, kind: Kind, shape: tuple
 # ---------------------------------------------------------------------------------------- cells
 def set_up(module: Any, kind: Kind, input_size: int, hidden_size: int, bias: bool, dtype: Any,
            generator: Generator | Source | None) -> None:
-    at_least_one(type(module).__name__, input_size=input_size, hidden_size=hidden_size)
+    at_least(type(module).__name__, 1, input_size=input_size, hidden_size=hidden_size)
     module.input_size, module.hidden_size, module.bias = input_size, hidden_size, bias
     make_weights(module, kind, "", input_size, hidden_size, bias, dtype, generator)
 
 
 def one_step(module: Any, kind: Kind, x: Array, state: State | None) -> State:
-    checked_input(module, x, (1, 2), "(batch, features) or (features,)")
+    expected(module, x, (1, 2), "(batch, features) or (features,)", axis=-1, input_size=module.input_size)
     w = weights(module)
     begin = state_or_zeros(module, state, kind, (*typeof(x).shape[:-1], module.hidden_size), x)
     return kind.step(from_input(kind, x, w), begin, w)

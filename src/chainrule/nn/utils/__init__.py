@@ -1,0 +1,2 @@
+"""Helpers around networks, by PyTorch's names."""
+from . import rnn
