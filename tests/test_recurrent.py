@@ -286,7 +286,8 @@ def test_an_explanation_shows_the_layer_as_one_group():
     (lambda: layer("GRU")(X, lengths=[1, 2, 7]), ArgumentError, "from 1 to 7, but there are 6 steps"),
     (lambda: layer("GRU")(X, truncate=0), ArgumentError, "truncate must be at least 1"),
     (lambda: nn.utils.rnn.pad_sequence([]), ArgumentError, "0 sequences"),
-    (lambda: nn.utils.rnn.pad_sequence([np.ones((2, 3)), np.ones((2, 4))]), ShapeError, "alike but for their first")], ids=range(16))
+    (lambda: nn.utils.rnn.pad_sequence([np.ones((2, 3)), np.ones((2, 4))]), ShapeError, "alike but for their first")],
+    ids=range(16))
 def test_errors_say_what_does_not_fit(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
