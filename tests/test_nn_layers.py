@@ -194,6 +194,37 @@ def test_a_causal_encoder_does_not_look_ahead():
     np.testing.assert_array_equal(reach, np.tri(5, dtype=bool))
 
 
+# ---------------------------------------------------------------------------------------- functions and their modules
+SPELLED = {"nll_loss": "NLLLoss", "mse_loss": "MSELoss", "kl_div": "KLDivLoss", "binary_cross_entropy": "BCELoss",
+           "binary_cross_entropy_with_logits": "BCEWithLogitsLoss", "cross_entropy": "CrossEntropyLoss",
+           "batch_norm": "BatchNorm1d", "instance_norm": "InstanceNorm1d", "scaled_dot_product_attention": "MultiheadAttention"}
+PLAIN = {"one_hot", "normalize"}  # functions that PyTorch has no module for either
+
+
+@pytest.mark.parametrize("name", [n for n in vars(nn.functional) if not n.startswith("_")])
+def test_every_function_has_a_module_by_pytorchs_name(name):
+    spelled = SPELLED.get(name, name.replace("_", "")).lower()
+    assert name in PLAIN or spelled in {known.lower() for known in vars(nn)}
+
+
+def test_bilinear_products_are_sums_over_both_inputs():
+    a, b, w, bias = (np.random.default_rng(i).normal(size=s) for i, s in enumerate(((2, 6, 4), (2, 6, 3), (5, 4, 3), (5,))))
+    np.testing.assert_allclose(cr.bilinear(a, b, w, bias), np.einsum("...i,oij,...j->...o", a, w, b) + bias, rtol=1e-12)
+    cr.check_gradients(cr.bilinear, a, b, w, bias)
+
+
+@pytest.mark.parametrize("out", [(1, 1), (3, 4), (7, 6), (5, 5), (None, 2)], ids=str)
+def test_adaptive_maxima_are_those_of_stretches(out):
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 6))
+    y = cr.adaptive_max_pool2d(x, out)
+    rows, columns = out[0] or 7, out[1]
+    for i in range(rows):
+        for j in range(columns):
+            part = x[:, :, i * 7 // rows:-(-(i + 1) * 7 // rows), j * 6 // columns:-(-(j + 1) * 6 // columns)]
+            np.testing.assert_array_equal(y[:, :, i, j], part.max(axis=(2, 3)))
+    cr.check_gradients(lambda x: cr.adaptive_max_pool2d(x, out), x)
+
+
 # ---------------------------------------------------------------------------------------- summaries
 def test_a_summary_shows_buffers_and_totals():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
@@ -201,6 +232,7 @@ def test_a_summary_shows_buffers_and_totals():
     text = nn.summary(model, (5, 3, 8, 8))
     assert "1     BatchNorm2d  (5, 4, 6, 6)           8        9" in text
     assert text.splitlines()[-1] == "410 parameters, 120 of them trained, and 9 numbers in buffers: 1.68 kB"
+    assert [name for name, _ in model.named_buffers()] == ["1.running_mean", "1.running_var", "1.num_batches_tracked"]
     assert model.training and model[1].num_batches_tracked.item() == 0, "nothing is changed"
 
 

@@ -30,7 +30,7 @@ class FunctionModule(Module):
 
     function: ClassVar[Callable[..., Any]]
     arrays: ClassVar[tuple[str, ...]]
-    unused: ClassVar[tuple[str, ...]]
+    passed: ClassVar[tuple[str, ...]]
     shown: ClassVar[tuple[str, ...]]
     check: ClassVar[Callable[[Any], None]]
     __signature__: ClassVar[Signature]
@@ -38,7 +38,8 @@ class FunctionModule(Module):
     def __init_subclass__(cls, function: Callable[..., Any], arrays: tuple[str, ...] = (), unused: tuple[str, ...] = (),
                           check: Callable[[Any], None] = lambda module: None, positional: int | None = None,
                           shown: tuple[str, ...] | None = None, **options: Any) -> None:
-        cls.function, cls.check, cls.arrays, cls.unused = staticmethod(function), check, arrays, unused
+        cls.function, cls.check, cls.arrays = staticmethod(function), check, arrays
+        cls.passed = tuple(name for name in options if name not in unused)
         cls.shown = tuple(name for name in options if name not in arrays + unused) if shown is None else shown
         freely = len(options) if positional is None else positional
         cls.__signature__ = Signature([
@@ -56,8 +57,7 @@ class FunctionModule(Module):
         self.check()
 
     def forward(self, *inputs: Any) -> Any:
-        options = {name: getattr(self, name) for name in type(self).__signature__.parameters if name not in self.unused}
-        return type(self).function(*inputs, **options)
+        return type(self).function(*inputs, **{name: getattr(self, name) for name in self.passed})
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)

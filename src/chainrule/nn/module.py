@@ -96,6 +96,18 @@ class Module:
         """The tensors to be trained, each once: what an optimizer is given."""
         return (p for _, p in self.named_parameters())
 
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors that are saved and not trained, each once, with their dotted names; a frozen parameter is none."""
+        seen = {id(t) for module in self.modules() for name, t in entries(module) if name in module.frozen}
+        for name, t in self.named_tensors().items():
+            if not t.requires_grad and id(t) not in seen:
+                seen.add(id(t))
+                yield name, t
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The tensors that are saved and not trained, each once."""
+        return (t for _, t in self.named_buffers())
+
     def name_parameters(self, prefix: str = "") -> Self:
         """Give each parameter its dotted name, by which messages, graphs and explanations then call it."""
         for name, p in self.named_parameters():

@@ -1,6 +1,7 @@
 """A summary shows a network as a table: what each part gives back, and how many numbers it learns and holds."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from chainrule.errors import ArgumentError
 from chainrule.tensor import no_grad
 
 from .module import Module, rebuilt
+
+UNITS = ("B", "kB", "MB", "GB")
 
 
 def summary(module: Module, *inputs: Any, dtype: Any = "float32") -> str:
@@ -48,26 +51,19 @@ def example(x: Any, dtype: Any) -> Any:
     return np.zeros(tuple(x), dtype)
 
 
-def tensors(module: Module) -> list[tuple[Any, bool]]:
-    """Each tensor once, and whether it is a parameter, perhaps one that is held fixed."""
-    held = {id(t) for part in module.modules() for name, t in vars(part).items() if name in part.frozen}
-    each = {id(t): t for t in module.named_tensors().values()}
-    return [(t, t.requires_grad or key in held) for key, t in each.items()]
-
-
 def counted(module: Module) -> tuple[int, int]:
-    """How many numbers the parameters and the buffers hold."""
-    own = tensors(module)
-    return sum(t.size for t, learned in own if learned), sum(t.size for t, learned in own if not learned)
+    """How many numbers the parameters, frozen ones too, and the buffers hold."""
+    held = {id(t): t for t in module.buffers()}
+    learned = {id(t): t for t in module.named_tensors().values() if id(t) not in held}
+    return sum(t.size for t in learned.values()), sum(t.size for t in held.values())
 
 
 def totals(module: Module, parameters: int, buffers: int) -> str:
     trained = sum(p.size for p in module.parameters())
-    size = float(sum(t.size * t.dtype.itemsize for t, _ in tensors(module)))
-    unit = next(u for i, u in enumerate(("B", "kB", "MB", "GB")) if size < 1000 ** (i + 1) or u == "GB")
-    size /= 1000 ** ("B", "kB", "MB", "GB").index(unit)
+    size = float(sum(t.size * t.dtype.itemsize for t in {id(t): t for t in module.named_tensors().values()}.values()))
+    unit = min(int(math.log10(max(size, 1))) // 3, len(UNITS) - 1)
     held = f", and {buffers:,} numbers in buffers" if buffers else ""
-    return f"{parameters:,} parameters, {trained:,} of them trained{held}: {size:.3g} {unit}"
+    return f"{parameters:,} parameters, {trained:,} of them trained{held}: {size / 1000 ** unit:.3g} {UNITS[unit]}"
 
 
 def output_shapes(module: Module, inputs: list[Any]) -> dict[str, str]:
