@@ -7,11 +7,13 @@ import numpy as np
 
 from chainrule.core.type import Array, typeof
 
+from .broadcasting import reshape
 from .columns import per_axis
 from .gathering import take
 from .matmul import matmul
 from .movement import moveaxis
 from .pooling import max_pool
+from .statistics import mean
 
 
 def stretches(size: int, out: int) -> tuple[Array, Array]:
@@ -36,10 +38,15 @@ def averaging(size: int, out: int, dtype: Any) -> Array:
 
 
 def adaptive_avg_pool(rank: int, x: Array, output_size: Any) -> Array:
-    for axis, n, out in sizes(x, rank, output_size):
-        rows = averaging(n, out, typeof(x).dtype)
-        x = moveaxis(matmul(moveaxis(x, axis, -1), rows.T), -1, axis)
-    return x
+    """Axes that divide are averaged piece by piece, all together; for the others, a matrix says what belongs to what."""
+    wanted = sizes(x, rank, output_size)
+    for axis, n, out in wanted:
+        if n % out:
+            x = moveaxis(matmul(moveaxis(x, axis, -1), averaging(n, out, typeof(x).dtype).T), -1, axis)
+    pieces = [(out, 1 if n % out else n // out) for _, n, out in wanted]
+    front = typeof(x).shape[:-rank]
+    apart = reshape(x, (*front, *(size for piece in pieces for size in piece)))
+    return mean(apart, axis=tuple(len(front) + 2 * i + 1 for i in range(rank)))
 
 
 def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
