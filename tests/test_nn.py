@@ -2,6 +2,8 @@
 import copy
 import math
 import pickle
+from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -44,10 +46,19 @@ def test_a_tensor_that_needs_no_gradient_is_saved_but_not_trained():
     assert "seen" not in dict(model.named_parameters())
 
 
-def test_modules_in_a_set_are_refused():
+@dataclass
+class Pair:
+    first: nn.Module
+    second: int = 0
+
+
+@pytest.mark.parametrize("hide", [
+    lambda layer: {layer}, lambda layer: deque([layer]), lambda layer: {"a": layer}.values(), lambda layer: (m for m in [layer]),
+    lambda layer: map(nn.Sequential, [layer]), lambda layer: Pair(layer), lambda layer: [[{layer}]]], ids=range(7))
+def test_modules_where_they_would_not_be_found_are_refused(hide):
     model = Residual()
-    model.bag = {nn.Linear(1, 1)}
-    with pytest.raises(ArgumentError, match="set have no order"):
+    model.bag = hide(nn.Linear(1, 1))
+    with pytest.raises(ArgumentError, match=r"bag.*neither saved nor trained. Use a list or a dict"):
         list(model.parameters())
 
 

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections import UserList, deque
+from collections.abc import Callable, Iterator, Mapping, MappingView, Set
+from dataclasses import is_dataclass
+from types import GeneratorType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -181,6 +184,15 @@ def entries(module: Module) -> Iterator[Entry]:
         yield from inside(value, name)
 
 
+def hides(value: Any) -> bool:
+    """Whether this is another kind of container, with modules or tensors in it; a generator would have to be used up to know."""
+    if isinstance(value, GeneratorType | map | filter | zip):
+        return True
+    held = (value if isinstance(value, Set | deque | MappingView | UserList) else vars(value).values()
+            if is_dataclass(value) and not isinstance(value, type) else ())
+    return any(isinstance(item, Module | Tensor) for item in held)
+
+
 def inside(value: Any, name: str) -> Iterator[Entry]:
     if isinstance(value, Module) or (isinstance(value, Tensor) and value.is_leaf):
         yield Entry(name, value)
@@ -190,8 +202,9 @@ def inside(value: Any, name: str) -> Iterator[Entry]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from inside(item, f"{name}.{key}")
-    elif isinstance(value, set | frozenset) and any(isinstance(item, Module | Tensor) for item in value):
-        raise ArgumentError(f"{name}: modules and tensors in a set have no order, so they cannot be named. Use a list or a dict.")
+    elif hides(value):
+        raise ArgumentError(f"{name}: modules and tensors in a {type(value).__name__} have no names, so they would be neither "
+                            "saved nor trained. Use a list or a dict.")
 
 
 def walk_tensors(module: Module, prefix: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Tensor]]:
