@@ -317,6 +317,29 @@ def test_transformers_agree_with_torch(kind, options, masked):
         n: tuple(v.shape) for n, v in theirs.state_dict().items()}
 
 
+def test_a_network_saved_by_torch_goes_on_training_here_as_there(tmp_path):
+    def network(library, **options):
+        return library.Sequential(
+            library.Conv2d(1, 4, 3, padding=1, **options), library.BatchNorm2d(4, **options), library.ReLU(), library.MaxPool2d(2),
+            library.Flatten(), library.Linear(36, 3, **options))
+    torch.manual_seed(0)
+    theirs, ours = network(torch.nn).double(), network(nn, dtype="float64")
+    (tmp_path / "network.safetensors").write_bytes(from_torch(theirs.state_dict()))
+    cr.train.load_weights(tmp_path / "network.safetensors", ours)
+    x, target = np.random.default_rng(0).normal(size=(8, 1, 6, 6)), np.arange(8) % 3
+    optimizer, peer = cr.optim.SGD(ours.parameters(), lr=0.1), torch.optim.SGD(theirs.parameters(), lr=0.1)
+    for _ in range(5):
+        a = nn.CrossEntropyLoss()(ours(x), target)
+        b = torch.nn.CrossEntropyLoss()(theirs(torch.tensor(x)), torch.tensor(target))
+        same(a, b)
+        for loss, stepper in ((a, optimizer), (b, peer)):
+            stepper.zero_grad()
+            loss.backward()
+            stepper.step()
+    for name, value in theirs.state_dict().items():
+        same(ours.state_dict()[name], value, name)
+
+
 # ---------------------------------------------------------------------------------------- first weights
 @pytest.mark.parametrize("name, args", [
     ("Conv1d", (40, 50, 7)), ("Conv2d", (20, 30, 5)), ("Conv3d", (10, 20, 3)), ("ConvTranspose2d", (20, 30, 5)),
