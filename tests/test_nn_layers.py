@@ -158,6 +158,16 @@ def test_a_normalization_in_a_transform_remembers_and_leaves_its_gradient_alone(
     np.testing.assert_allclose(each[1], np.asarray(layer(x + 1).detach()))
 
 
+def test_a_batch_counts_once_where_a_checkpoint_computes_it_again():
+    plain = nn.BatchNorm1d(2, dtype="float64")
+    kept, x = copy.deepcopy(plain), np.array([[0.0, 2.0], [4.0, 3.0]])
+    for layer, f in ((plain, plain), (kept, cr.checkpoint(lambda x: kept(x)))):
+        (f(cr.tensor(x, requires_grad=True)) ** 3).sum().backward()
+        assert layer.num_batches_tracked.item() == 1
+    np.testing.assert_array_equal(plain.running_var, kept.running_var)
+    np.testing.assert_allclose(plain.weight.grad, kept.weight.grad, rtol=1e-12)
+
+
 def test_a_batch_normalization_standardizes():
     y = np.asarray(nn.BatchNorm2d(3, dtype="float64")(np.random.default_rng(0).normal(5.0, 3.0, (4, 3, 5, 5))).detach())
     np.testing.assert_allclose(y.mean(axis=(0, 2, 3)), 0, atol=1e-12)

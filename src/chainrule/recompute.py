@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from . import eager, random
 from .transforms import named
 
 Function = Callable[..., Any]
+rerunning: ContextVar[bool] = ContextVar("rerunning", default=False)
+"""Whether a checkpointed function runs for a second time: what it remembers for good, it has remembered."""
 
 
 class Passing(Box):
@@ -141,13 +144,14 @@ class Again:
     def on(self, tape: Reverse, values: tuple[Array, ...]) -> tuple[list[Recorded], tuple[Array, ...]]:
         """Run on these values; the boxes that stood in for what was met, and the results, on the tape."""
         boxes = [Recorded(tape, v) for v in values]
-        token, dice = optimistic.set(False), random.get_state()
+        token, again, dice = optimistic.set(False), rerunning.set(True), random.get_state()
         random.set_state(self.dice)
         try:
             with under(StandIns(tape, dict(zip(self.met, boxes)))):
                 leaves = self.run()
         finally:
             optimistic.reset(token)
+            rerunning.reset(again)
             random.set_state(dice)
         if len(leaves) <= max(self.places):
             raise ArgumentError(f"checkpoint: run again, the function returned {len(leaves)} values instead of at least "

@@ -320,8 +320,8 @@ def test_transformers_agree_with_torch(kind, options, masked):
 def test_a_network_saved_by_torch_goes_on_training_here_as_there(tmp_path):
     def network(library, **options):
         return library.Sequential(
-            library.Conv2d(1, 4, 3, padding=1, **options), library.BatchNorm2d(4, **options), library.ReLU(), library.MaxPool2d(2),
-            library.Flatten(), library.Linear(36, 3, **options))
+            library.Conv2d(1, 4, 3, padding=1, **options), library.BatchNorm2d(4, **options), library.ReLU(),
+            library.MaxPool2d(2), library.Flatten(), library.Linear(36, 3, **options))
     torch.manual_seed(0)
     theirs, ours = network(torch.nn).double(), network(nn, dtype="float64")
     (tmp_path / "network.safetensors").write_bytes(from_torch(theirs.state_dict()))

@@ -112,7 +112,7 @@ class MultiheadAttention(Module):
                              "features.")
         return t
 
-    def matching(self, q: Type, k: Type, v: Type, *_: Type) -> None:
+    def matching(self, q: Type, k: Type, v: Type) -> None:
         if not (q.ndim == k.ndim == v.ndim and q.shape[0] == k.shape[0] == v.shape[0] and k.shape[1] == v.shape[1]):
             raise ShapeError(f"{type(self).__name__}: query {q}, key {k} and value {v}, with the batch in front, must have the "
                              "same batch, and as many keys as values.")

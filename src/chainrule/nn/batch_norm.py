@@ -13,6 +13,7 @@ from chainrule.ops.broadcasting import astype, reshape, stop_gradient
 from chainrule.ops.normalization import batch_norm, per_channel, scaled, standardize
 from chainrule.ops.reduction import count
 from chainrule.ops.statistics import mean
+from chainrule.recompute import rerunning
 from chainrule.tensor import Tensor, tensor
 
 from .checks import SPACES, at_least, expected
@@ -21,10 +22,15 @@ from .normalization import scale_and_shift
 
 
 def replace(module: Module, name: str, value: Array) -> None:
-    """Give a buffer new values; on a copy made by `functional_call`, whose buffers are arguments, only until it returns."""
+    """Give a buffer new values; on a copy made by `functional_call`, whose buffers are arguments, only until it returns.
+
+    A checkpointed layer runs twice for one batch, which counts once.
+    """
     if isinstance(value, Stacked):
         raise ArgumentError(f"{type(module).__name__}: vmap gives each example a module of its own, whose averages cannot all be "
                             "kept. Call eval() before, or make it with track_running_stats=False.")
+    if rerunning.get():
+        return
     old = getattr(module, name)
     if isinstance(old, Tensor):
         old.data = value
