@@ -188,8 +188,8 @@ def hides(value: Any) -> bool:
     """Whether this is another kind of container, with modules or tensors in it; a generator would have to be used up to know."""
     if isinstance(value, GeneratorType | map | filter | zip):
         return True
-    held = (value if isinstance(value, Set | deque | MappingView | UserList) else vars(value).values()
-            if is_dataclass(value) and not isinstance(value, type) else ())
+    held: Any = (value if isinstance(value, Set | deque | MappingView | UserList) else vars(value).values()
+                 if is_dataclass(value) and not isinstance(value, type) else ())
     return any(isinstance(item, Module | Tensor) for item in held)
 
 
