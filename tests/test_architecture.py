@@ -20,7 +20,7 @@ LADDER = (  # a file imports only from rungs below its own, and from its own fol
      "jacobians", "recompute", "rules", "scan", "differences"),
     ("check", "compiler", "data", "nn", "optim", "explanation"),
     ("interop", "train"),
-    ("cli",),
+    ("cli", "sklearn"),
 )
 RUNG = {name: i for i, names in enumerate(LADDER) for name in names}
 TOGETHER = {3}  # the tensor and what is built around it are one rung of single files, without cycles
@@ -129,7 +129,8 @@ def test_the_machine_knows_no_operation():
 
 LAZY = {"latex2mathml": "explanation/faces/mathml.py", "resvg_py": "explanation/faces/raster.py",
         "PIL": ("explanation/faces/raster.py", "data/images.py"), "imageio_ffmpeg": "explanation/faces/raster.py",
-        "pymupdf_fonts": "explanation/faces/fonts.py", "pyarrow": "data/parquet.py", "scipy": "interop/scipy.py"}
+        "pymupdf_fonts": "explanation/faces/fonts.py", "pyarrow": "data/parquet.py", "scipy": "interop/scipy.py",
+        "sklearn": "sklearn.py"}
 """Libraries that one face or format needs, and where they may be imported: inside a function, when it is asked for."""
 NATIVE = ("compiler/native/", "compiler/contractions/")
 """The folders that write machine code with llvmlite: they are imported inside a function, when something is compiled."""

@@ -82,3 +82,10 @@ from numpy import (
 )
 
 from . import data, interop, linalg, nn, optim, random, train
+
+
+def __getattr__(name: str) -> object:
+    if name == "sklearn":  # loads scikit-learn, which takes a second and may not be there
+        from importlib import import_module
+        return import_module("chainrule.sklearn")
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
