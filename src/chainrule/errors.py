@@ -13,6 +13,7 @@
     ├── UntraceableError      a function of NumPy or Python that derivatives cannot follow (also a TypeError)
     ├── ImmutableError        an attempt to change a value in place                     (also a TypeError)
     ├── DivergenceError       a training whose loss is no number any more               (also an ArithmeticError)
+    ├── StorageError          a file or folder that cannot be written or read           (also an OSError)
     ├── RuleError             a backward rule that disagrees with differences           (also an AssertionError)
     │   └── DerivationError       a line of a derivation that disagrees with the numbers
     └── InputError            what a user typed or a file held cannot be used           (also a ValueError)
@@ -21,7 +22,8 @@
 
     ChainruleWarning
     ├── PrecisionWarning      float64 data meets float32 parameters
-    └── CompileWarning        a compiled function that runs slower than it could
+    ├── CompileWarning        a compiled function that runs slower than it could
+    └── CheckpointWarning     a checkpoint that is damaged, so that training goes on from the one before
 """
 
 
@@ -77,6 +79,13 @@ class DivergenceError(ChainruleError, ArithmeticError):
     """A training whose loss is no number any more."""
 
 
+class StorageError(ChainruleError, OSError):
+    """A file or folder that cannot be written or read."""
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
+
+
 class RuleError(ChainruleError, AssertionError):
     """A backward rule that disagrees with differences."""
 
@@ -107,3 +116,7 @@ class PrecisionWarning(ChainruleWarning):
 
 class CompileWarning(ChainruleWarning):
     """A compiled function runs slower than it could: without llvmlite, or with many programs."""
+
+
+class CheckpointWarning(ChainruleWarning):
+    """A checkpoint is damaged, and training goes on from the one before."""

@@ -3,6 +3,7 @@ from .dataset import Batch, Dataset
 from .digits import digits
 from .idx import idx
 from .images import images
+from .loader import DataLoader
 from .mnist import mnist
 from .npz import npz
 from .standardization import Standardization

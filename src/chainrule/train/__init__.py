@@ -1,5 +1,9 @@
-"""Training: a loop that reads like the algorithm, the data it runs over, and what is drawn and saved of it."""
+"""Training: a loop that reads like the algorithm, who listens to it, how it is kept and resumed, and what is drawn of it."""
 from . import curves
-from .checkpoint import load_weights, save_weights
-from .listeners import FiniteLoss, History, Interruption
-from .trainer import Epoch, Listener, Step, Trainer
+from .events import Epoch, Listener, Step
+from .keeping import Checkpoints
+from .listeners import Best, EarlyStopping, FiniteLoss, GradientNorms, History, Interruption, Schedule
+from .logs import Log, TensorBoard
+from .metrics import METRICS
+from .trainer import Trainer
+from .weights import load_weights, read_weights, save_weights

@@ -6,7 +6,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .trainer import Epoch, Listener, Step, Trainer
+from .events import Epoch, Listener, Step
+from .trainer import Trainer
 
 SMOOTHING = 0.95  # how much of the loss shown is its past
 INTERVAL = 0.05  # seconds between updates of the bar: it must not cost what the training costs
@@ -24,13 +25,13 @@ class ProgressBar(Listener):
 
     def begin(self, trainer: Trainer, epochs: int, steps: int) -> None:
         self.epochs, self.groups = epochs, trainer.optimizer.param_groups
-        self.began, self.shown, self.mean = time.perf_counter(), 0.0, 0.0
-        self.task = self.bar.add_task("", total=epochs * steps, epoch=f"0/{epochs}", loss="-", speed="-",
-                                      rate=f"{self.groups[0]['lr']:g}")
+        self.began, self.shown, self.mean, self.first = time.perf_counter(), 0.0, 0.0, trainer.place.step
+        self.task = self.bar.add_task("", total=epochs * steps or None, completed=self.first, loss="-",
+                                      epoch=f"{trainer.place.epoch}/{epochs}", speed="-", rate=f"{self.groups[0]['lr']:g}")
         self.bar.start()
 
     def after_step(self, step: Step) -> None:
-        self.mean += (step.loss - self.mean) * max(1 - SMOOTHING, 1 / step.number)
+        self.mean += (step.loss - self.mean) * max(1 - SMOOTHING, 1 / (step.number - self.first))
         self.step, now = step, time.perf_counter()
         if now - self.shown >= INTERVAL:
             self.show(now)
@@ -41,7 +42,7 @@ class ProgressBar(Listener):
     def show(self, now: float) -> None:
         self.shown = now
         self.bar.update(self.task, completed=self.step.number, epoch=f"{self.step.epoch}/{self.epochs}", loss=f"{self.mean:.4f}",
-                        rate=f"{self.groups[0]['lr']:g}", speed=f"{self.step.number / (now - self.began):,.0f}")
+                        rate=f"{self.groups[0]['lr']:g}", speed=f"{(self.step.number - self.first) / (now - self.began):,.0f}")
 
     def end(self) -> None:
         self.bar.stop()
@@ -60,3 +61,6 @@ class EpochLines(Listener):
         if epoch.number % self.every == 0 or epoch.number in (1, self.epochs):
             held_out = "" if epoch.accuracy is None else f"   held-out accuracy {epoch.accuracy:7.2%}"
             self.console.print(f"epoch {epoch.number:{len(str(self.epochs))}}   loss {epoch.loss:.4f}{held_out}")
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False)

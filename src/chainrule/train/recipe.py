@@ -23,10 +23,12 @@ from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.sgd import SGD
 from chainrule.random import Generator
 
-from .checkpoint import save_weights, write_json, write_safely
 from .curves import svg
+from .events import Epoch, Listener
+from .files import write_json, write_safely
 from .listeners import FiniteLoss, History
-from .trainer import Listener, Trainer
+from .trainer import Trainer
+from .weights import save_weights
 
 ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU, "gelu": GELU, "silu": SiLU, "softplus": Softplus,
@@ -86,6 +88,11 @@ class Recipe:
         return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.rate, **options)
 
 
+def row(epoch: Epoch) -> dict[str, Any]:
+    """A pass as it stands among the metrics of a run."""
+    return {"number": epoch.number, "loss": epoch.loss, **epoch.measures, "seconds": epoch.seconds}
+
+
 @dataclass
 class Run:
     """A training that is set up: data, model and loop, ready to `fit`, and what was measured."""
@@ -121,7 +128,7 @@ class Run:
             "parameters": sum(p.size for p in self.model.parameters()),
             "finished": len(done) == self.recipe.epochs,
             "accuracy": self.trainer.accuracy(self.held_out),
-            "epochs": [asdict(e) for e in done],
+            "epochs": [row(e) for e in done],
             "losses": [float(f"{loss:.6g}") for loss in self.history.losses],
         }
 

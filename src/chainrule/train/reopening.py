@@ -1,7 +1,6 @@
 """A saved run is a network as its training left it in a folder, opened again in float64, beside the data it was trained on."""
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,8 +21,9 @@ from chainrule.nn.loss import CrossEntropyLoss
 from chainrule.random import Generator
 from chainrule.tensor import tensor
 
-from .checkpoint import read_weights
+from .files import LARGEST_JSON, json_value, read_whole
 from .recipe import ACTIVATIONS, INITS, Recipe
+from .weights import read_weights
 
 DATASETS = {"digits": digits}
 METRICS, WEIGHTS = "metrics.json", "weights.safetensors"
@@ -105,7 +105,7 @@ class SavedRun:
 
 
 def reopened(folder: str | Path) -> SavedRun:
-    """What `chainrule train` left in a folder. Raises DataError for a folder that holds no whole run, OSError."""
+    """What `chainrule train` left in a folder. Raises DataError for a folder that holds no whole run, StorageError."""
     folder = Path(folder)
     for name in (METRICS, WEIGHTS):
         if not (folder / name).is_file():
@@ -127,10 +127,7 @@ def reopened(folder: str | Path) -> SavedRun:
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """The metrics of a run, with a recipe and counts of data."""
-    try:
-        metrics = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not a whole JSON file: {error}.") from None
+    metrics = json_value(read_whole(path, LARGEST_JSON), path)
     if not isinstance(metrics, dict) or not all(isinstance(metrics.get(key), dict) for key in ("recipe", "data")):
         raise DataError(f"{path} does not hold the metrics of a run: it has no recipe and no data.")
     return metrics
