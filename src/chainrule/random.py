@@ -59,7 +59,7 @@ class Generator:
         """Go on from where the stream stood. Raises ArgumentError if this is no state of such a generator."""
         try:
             self.source.bit_generator.state = state
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise ArgumentError(f"set_state: this is no state of a generator: {error}. Give what get_state() returned.") from None
 
 

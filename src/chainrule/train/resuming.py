@@ -89,7 +89,7 @@ def resume(trainer: Trainer, folder: Path) -> Path:
         restore(trainer, state, weights)
     except ChainruleError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(f"{path} does not hold the state of a training: {type(error).__name__}: {error!s:.80}") from None
     return path
 

@@ -35,7 +35,8 @@ def weights_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], metadata: Mapping[
     odd = [name for name, array in arrays.items() if array.dtype.newbyteorder("<").str.lstrip("<|=") not in KINDS]
     if odd:
         raise DTypeError(f"{odd[0]} holds {arrays[odd[0]].dtype}, and only arrays of numbers can be saved.")
-    return save({name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}, dict(metadata or {}))
+    return save({name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()},
+                dict(metadata) if metadata else None)  # of empty metadata and no arrays it makes a file that nobody can read
 
 
 KINDS = {np.dtype(code).str.lstrip("<|=") for code in DTYPES.values()}
