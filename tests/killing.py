@@ -96,7 +96,7 @@ def killed(folder, mode, draw: random.Random, kills):
         process, before = started(folder, mode), listed(folder)
         while listed(folder) == before and process.poll() is None:
             time.sleep(0.002)
-        time.sleep(draw.uniform(0, 0.15))
+        time.sleep(draw.uniform(0, 0.4))
         process.send_signal(signal.SIGKILL)
         said = process.communicate()[0]
         assert process.returncode in (0, -signal.SIGKILL), said
@@ -110,7 +110,7 @@ def killed(folder, mode, draw: random.Random, kills):
 
 
 def listed(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return [path.name for path in checkpoints_in(folder)]
 
 
 if __name__ == "__main__":

@@ -117,7 +117,8 @@ class DataLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position that `state_dict()` gave. Raises ArgumentError for one of other batches than these."""
         if not isinstance(state, dict):
-            raise ArgumentError(f"DataLoader.load_state_dict: a position is a dict, not {state!r:.40}. Give what state_dict() returned.")
+            raise ArgumentError(f"DataLoader.load_state_dict: a position is a dict, not {state!r:.40}. Give what "
+                                "state_dict() returned.")
         own = {"rows": len(self.dataset), "batch_size": self.batch_size, "shuffle": self.shuffle}
         wrong = [name for name in own if state.get(name) != own[name]]
         if wrong:

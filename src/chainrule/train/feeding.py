@@ -85,8 +85,8 @@ class Inspection:
             axis = class_axis(typeof(said[0]).shape, typeof(target[0]).shape)
             self.classes = None if axis is None else typeof(said[0]).shape[axis]
 
-    def look(self, x: Any, y: Any, where: str) -> None:
-        """Raise DataError for the first number that cannot be trained on, with its row; `where` says of what."""
+    def numbers(self, x: Any, y: Any, where: str) -> None:
+        """Raise DataError for the first number that is none, with its row; `where` says of what."""
         for what, tree in (("input", x), ("target", y)):
             for leaf in flatten(tree)[0]:
                 array = np.asarray(leaf)
@@ -94,6 +94,9 @@ class Inspection:
                     raise odd(array, ~np.isfinite(array), what, where, "Take the row out, or put a number there.")
                 if array.dtype.kind in "OSU":
                     raise DataError(f"{where}: the {what}s are {array.dtype}, and should be numbers.")
+
+    def labels(self, y: Any, where: str) -> None:
+        """Raise DataError for the first label that is no class, with its row."""
         if self.classes is not None:
             labels = np.asarray(flatten(y)[0][0])
             if labels.size and not 0 <= labels.min() <= labels.max() < self.classes:

@@ -163,11 +163,12 @@ class Trainer:
 
     def inspect(self, x: Any, y: Any, where: str) -> None:
         """Raise DataError for numbers and labels that cannot be trained on; the first time, see how many classes there are."""
+        self.inspection.numbers(x, y, where)
         if not self.inspection.learned:
             before = resuming.random_states(self)
             self.inspection.learn(self.predict(part(x, 0, 2)), part(y, 0, 2))
             resuming.set_random_states(self, before)
-        self.inspection.look(x, y, where)
+        self.inspection.labels(y, where)
 
     # ---------------------------------------------------------------- use
     def predict(self, inputs: Any) -> np.ndarray[Any, Any]:
