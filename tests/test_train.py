@@ -196,6 +196,8 @@ def test_a_run_is_kept_in_three_files(tmp_path):
     assert metrics["recipe"]["seed"] == 0 and metrics["recipe"]["rate"] == run.recipe.rate
     assert metrics["data"] == {"name": "digits", "train": len(run.seen), "held_out": len(run.held_out)}
     assert [e["number"] for e in metrics["epochs"]] == [1, 2] and metrics["finished"]
+    assert [e["loss"] for e in metrics["epochs"]] == [e.loss for e in run.history.epochs] != [
+        e["held_out_loss"] for e in metrics["epochs"]] and metrics["epochs"][1]["accuracy"] == metrics["accuracy"]
     assert len(metrics["losses"]) == 2 * run.seen.steps(32)
     other = prepared(QUICK, digits())
     train.load_weights(tmp_path / "weights.safetensors", other.model)

@@ -130,6 +130,11 @@ def test_labels_that_are_no_class_are_told_before_anything_is_trained(compile, a
         fitted(trainer, held_out=Dataset(X, wrong))
 
 
+def test_labels_are_looked_at_in_an_evaluation_too():
+    with pytest.raises(DataError, match="batch 0 of the data to evaluate: the label in row 0 is 3"):
+        classifier().evaluate((X, LABELS + 3))
+
+
 def test_numbers_that_are_none_are_told_with_their_row_and_column():
     bad = X.copy()
     bad[3, 2] = np.nan

@@ -90,7 +90,8 @@ class Recipe:
 
 def row(epoch: Epoch) -> dict[str, Any]:
     """A pass as it stands among the metrics of a run."""
-    return {"number": epoch.number, "loss": epoch.loss, **epoch.measures, "seconds": epoch.seconds}
+    return {"number": epoch.number, "loss": epoch.loss, "held_out_loss": epoch.measures.get("loss"), "accuracy": epoch.accuracy,
+            "seconds": epoch.seconds}
 
 
 @dataclass

@@ -187,7 +187,9 @@ class Trainer:
         self.model.eval()
         wanted = self.metrics if metrics is None else metrics
         carried, losses, rows, kept = None, 0.0, 0, []
-        for x, y in batches_of(data, batch):
+        for number, (x, y) in enumerate(batches_of(data, batch)):
+            if self.check_data:
+                self.inspect(x, y, f"batch {number} of the data to evaluate")
             scores, loss, carried = self.evaluation(x, y, carried)
             carried = arrays(carried)
             n = rows_of(x)
