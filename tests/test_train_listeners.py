@@ -131,7 +131,7 @@ def test_labels_that_are_no_class_are_told_before_anything_is_trained(compile, a
 
 
 def test_labels_are_looked_at_in_an_evaluation_too():
-    with pytest.raises(DataError, match="batch 0 of the data to evaluate: the label in row 0 is 3"):
+    with pytest.raises(DataError, match="batch 0 of the data to evaluate: the label in row 0 is 4"):
         classifier().evaluate((X, LABELS + 3))
 
 

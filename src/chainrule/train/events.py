@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .update import Gradients
 
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What listeners are told after each update; `number` and `epoch` count from 1. `gradients` are measured where a listener
     wants them, or they are clipped."""
 

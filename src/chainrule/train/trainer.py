@@ -124,13 +124,14 @@ class Trainer:
 
     def step(self, x: Any, y: Any) -> float:
         """One update on one batch; returns the loss before it."""
-        told: Told = self.update(x, y, self.carried)
-        self.carried = arrays(told.carried) if self.carry else None
-        self.gradients = None if told.norms is None else Gradients(np.asarray(told.norms), float(told.factor))
+        told = self.update(x, y, self.carried) if self.carry else self.update(x, y)
+        if isinstance(told, Told):
+            self.carried = arrays(told.carried)
+            self.gradients = None if told.norms is None else Gradients(np.asarray(told.norms), float(told.factor))
         if not self.told_how and self.launched.compiled:
             self.told_how = True
             self.tell("note", "the training step is compiled into one native function")
-        return float(told.loss)
+        return float(told.loss if isinstance(told, Told) else told)
 
     def stop(self) -> None:
         """End the training after the step that is running, with the model whole."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,11 +72,15 @@ def said(model: Module, x: Any, carried: Any, carry: bool) -> tuple[Any, Any]:
 
 
 def update_of(model: Module, loss: Loss, optimizer: Optimizer, *, carry: bool, pieces: int, max_norm: float | None, measure: bool,
-              compiled: bool) -> tuple[Callable[..., Told], Launched]:
-    """The function of inputs, targets, and what is carried that makes one update; and the part of it that is compiled."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+              compiled: bool) -> tuple[Callable[..., Any], Launched]:
+    """The function of inputs, targets, and what is carried (if anything is) that makes one update; and its compiled part.
 
-    def gradients(x: Any, y: Any, carried: Any) -> Told:
+    It tells the loss alone where nothing else is asked for: a call of compiled code costs less the less it takes and gives.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    clipped = partial(clip, parameters, max_norm) if measure or max_norm is not None else None
+
+    def gradients(x: Any, y: Any, carried: Any = None) -> Any:
         total: Any = 0.0
         for x_piece, y_piece, share in cut(x, y, pieces):
             scores, carried = said(model, x_piece, carried, carry)
@@ -83,11 +88,12 @@ def update_of(model: Module, loss: Loss, optimizer: Optimizer, *, carry: bool, p
             value = value if share == 1 else value * share
             value.backward()                 # the seed is 1, and the sweep carries it back
             total = value if share == 1 else total + value
-        norms, factor = clip(parameters, max_norm) if measure or max_norm is not None else (None, 1.0)
-        return Told(total.detach(), carried, norms, factor)
+        if clipped is None and not carry:
+            return total.detach()
+        return Told(total.detach(), carried, *(clipped() if clipped else ()))
 
-    def training_step(x: Any, y: Any, carried: Any) -> Told:
-        told = gradients(x, y, carried)
+    def training_step(x: Any, y: Any, *carried: Any) -> Any:
+        told = gradients(x, y, *carried)
         optimizer.step()                     # update
         optimizer.zero_grad()
         return told
@@ -99,15 +105,15 @@ def update_of(model: Module, loss: Loss, optimizer: Optimizer, *, carry: bool, p
     return searching(launched, optimizer), launched
 
 
-def searching(gradients: Callable[..., Told], optimizer: Any) -> Callable[..., Told]:
+def searching(gradients: Callable[..., Any], optimizer: Any) -> Callable[..., Any]:
     """An update by an optimizer that looks at the loss several times in each step, such as L-BFGS."""
-    def training_step(x: Any, y: Any, carried: Any) -> Told:
-        seen: list[Told] = []
+    def training_step(x: Any, y: Any, *carried: Any) -> Any:
+        seen: list[Any] = []
 
         def closure() -> Any:
             optimizer.zero_grad()
-            seen.append(gradients(x, y, carried))
-            return seen[-1].loss
+            seen.append(told := gradients(x, y, *carried))
+            return told.loss if isinstance(told, Told) else told
         optimizer.step(closure)
         optimizer.zero_grad()
         return seen[0]
