@@ -23,8 +23,10 @@ from .ops.softmax import softmax
 from .optim.adam import Adam, AdamW
 from .optim.optimizer import Optimizer
 from .optim.sgd import SGD
+from .tensor import no_grad
+from .train.events import Listener
 from .train.listeners import FiniteLoss
-from .train.trainer import Listener, Trainer
+from .train.trainer import Trainer
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -38,6 +40,7 @@ Build = Callable[[int, int], Module]
 Matrix = np.ndarray[Any, Any]
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 HIDDEN = 64
+LARGE = 4096  # rows that are predicted at a time
 
 
 @contextmanager
@@ -94,7 +97,8 @@ class Network(BaseEstimator):  # type: ignore[misc]
         with seeded(seed), np.errstate(all="ignore"):  # numbers that overflow end in a loss that is none, told in words
             self.module_ = self.made(x.shape[1], outputs)
             optimizer = OPTIMIZERS[self.optimizer](self.module_.parameters(), lr=self.lr)
-            trainer = Trainer(self.module_, self.criterion(), optimizer, [FiniteLoss(), *self.listeners])
+            trainer = Trainer(self.module_, self.criterion(), optimizer, [FiniteLoss(), *self.listeners],
+                              compile=self.compile)
             trainer.fit(Dataset(x, y), epochs=self.epochs, batch=self.batch_size)
         self.n_iter_ = self.epochs
         return self
@@ -103,7 +107,9 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """What the network says of the rows of `x`."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype=np.float32)
-        return Trainer(self.module_, self.criterion(), None).predict(x)
+        self.module_.eval()
+        with no_grad():
+            return np.concatenate([np.asarray(self.module_(x[i:i + LARGE])) for i in range(0, len(x), LARGE)])
 
 
 class Classifier(ClassifierMixin, Network):  # type: ignore[misc]
