@@ -29,13 +29,23 @@ def table(rows: list[Row]) -> str:
     return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths)) + " |" for line in body)
 
 
+def generation() -> str:
+    """What LLVM calls the processor, and how wide its vectors are: models of one name differ by a factor of three."""
+    try:
+        from chainrule.compiler.native.host import this_host
+    except ImportError:
+        return ""
+    host = this_host()
+    return f" ({host.cpu}, vectors of {host.lane_bits} bits)"
+
+
 def machine() -> str:
     """The processor, the number of cores, the version of Python."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists() and (found := re.search(r"model name\s*:\s*(.*)", info.read_text())):
         model = found.group(1)
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{model}{generation()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def arguments(description: str) -> argparse.Namespace:
