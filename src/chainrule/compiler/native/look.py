@@ -50,6 +50,16 @@ class Unlike(Exception):
     """There is something that no look can see: each call is then gathered in Python."""
 
 
+def entry(container: Any, key: Any) -> Source:
+    """Where an entry of a dict or a list is."""
+    getter = type(container).__getitem__
+    if getter is dict.__getitem__:
+        return ITEM, id(container), id(key)
+    if getter is list.__getitem__:
+        return ENTRY, id(container), key
+    raise Unlike
+
+
 def look_at(program: Program, native: Native, numbers: dict[int, int], leaves: Sequence[Any]) -> Look | None:
     """The look of calls with leaves such as these; None where none is to be had."""
     try:
@@ -73,7 +83,7 @@ def seen(rows: Rows) -> Look | None:
 
 SOURCES: dict[type, Callable[[Any], Source]] = {
     Values: lambda slot: (WORD, id(slot.tensor) + place(eager.Tensor, "value"), 0),
-    Cell: lambda slot: (ITEM, id(slot.container), id(slot.key)),
+    Cell: lambda slot: entry(slot.container, slot.key),
     Captured: lambda slot: (OBJECT, id(slot.array), 0),
 }
 
@@ -171,10 +181,7 @@ def guarded(guards: Guards) -> Iterator[Row]:
             raise Unlike
         yield WORD, id(container) + FIRST, 0, SAME, size, 0
     for container, key, value, _ in guards.entries:
-        kind = {dict.__getitem__: ITEM, list.__getitem__: ENTRY}.get(type(container).__getitem__)
-        if kind is None:
-            raise Unlike
-        yield kind, id(container), id(key) if kind == ITEM else key, SAME, id(value), 0
+        yield *entry(container, key), SAME, id(value), 0
     for cell, value, _ in guards.cells:
         yield WORD, id(cell) + FIRST, 0, SAME, id(value), 0
     for x, name, value in guards.settings:
