@@ -10,11 +10,12 @@ same gradients at the first weights; the largest relative difference is shown.
 
 The ratio is the time of the fastest peer over ours. "Of the limit" is the share of the machine's arithmetic that our step puts to
 use: the multiplications and additions of its contractions, over its time, over the rate of the fastest large matrix product of
-NumPy's or PyTorch's BLAS in this run. "Gradient/forward" is the time of the compiled loss with its gradient over that of the
-compiled loss. "Cold" is what the first two calls take longer than later ones (an optimizer's first step is a program of its
-own), with no cache on disk; "warm" is the same in a new process that finds the cache filled. Memory is the peak within a step,
-with weights, Adam's means and data: for ours what the compiled program holds, its arguments and results; for PyTorch what its
-allocator gave out (its profiler's record of allocations and releases, summed up); for JAX what its compiler says.
+NumPy's or PyTorch's BLAS in this run; "at the limit" is what the ratio would be if our step put all of it to use.
+"Gradient/forward" is the time of the compiled loss with its gradient over that of the compiled loss. "Cold" is what the first two
+calls take longer than later ones (an optimizer's first step is a program of its own), with no cache on disk; "warm" is the same
+in a new process that finds the cache filled. Memory is the peak within a step, with weights, Adam's means and data: for ours what
+the compiled program holds, its arguments and results; for PyTorch what its allocator gave out (its profiler's record of
+allocations and releases, summed up); for JAX what its compiler says.
 """
 from __future__ import annotations
 

@@ -116,15 +116,16 @@ def mark(value: float, bar: float | None, *, above: bool = True) -> str:
 
 def details(outcomes: list[Outcome], rate: dict[str, float]) -> str:
     """The second table: ratios beside their bars, and what else was measured of our step."""
-    lines = [["case", "ratio", "at least", "aim", "of the limit", "gradient/forward", "cold (jax), s", "warm, s",
+    lines = [["case", "ratio", "at least", "aim", "of the limit", "at the limit", "gradient/forward", "cold (jax), s", "warm, s",
               "peak (torch; jax), MB", "difference"]]
     for o in outcomes:
         bars = [f"{bar:g} {mark(o.ratio, bar)}" if bar else "" for bar in (CASES[o.case].least, CASES[o.case].aim)]
-        share = f"{o.flops / o.time(OURS) / rate[o.dtype]:.0%}" if o.flops and rate[o.dtype] else ""
+        share = o.flops / o.time(OURS) / rate[o.dtype] if o.flops and rate[o.dtype] and CASES[o.case].least else 0.0
+        limit = [f"{share:.0%}", f"{o.ratio / share:.2f}"] if share else ["", ""]
         ours, torch, jax = (f"{(o.peaks.get(library) or math.nan) / 1e6:.3g}" for library in (OURS, "torch", "jax"))
         warm = math.nan if o.warm is None else o.warm - STARTING * o.time(OURS)
         largest = max((d for _, d, _ in o.agreement()), default=math.nan)
-        lines.append([o.case, f"{o.ratio:.2f}", *bars, share, f"{o.slope:.2f}", f"{o.cold(OURS):.2f} ({o.cold('jax'):.2f})",
+        lines.append([o.case, f"{o.ratio:.2f}", *bars, *limit, f"{o.slope:.2f}", f"{o.cold(OURS):.2f} ({o.cold('jax'):.2f})",
                       f"{warm:.2f}", f"{ours} ({torch}; {jax})", f"{largest:.0e}"])
     widths = [max(map(len, column)) for column in zip(*lines)]
     lines.insert(1, ["-" * w for w in widths])
