@@ -35,6 +35,12 @@ SUMS = frozenset({
 NOISE = 4.0
 """In units in the last place."""
 
+MANY = 256
+"""Terms of a sum from which on its noise grows, as the root of their number."""
+
+AVERAGES = frozenset({"mean", "average_windows", "average_spread"})
+"""Sums that are divided by the number of their terms."""
+
 MARGIN = 2.0
 """So many times as far as noise has moved an element may rounding move it."""
 
@@ -125,9 +131,21 @@ def shaken_sums(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
     """Sums with noise that is theirs, or that of their terms: then those stay equal that differ in small terms alone."""
     if noise.chance(0.4):
         return plain(line, [noisy(a, a, noise) for a in args])
-    sizes = plain(line, [np.abs(a) if floating(a) else a for a in args])
+    magnitudes = plain(line, [np.abs(a) if floating(a) else a for a in args])
+    sizes = [grown * size for grown, size in zip(growth(line, args), magnitudes)]
     whole = noise.chance(0.5)  # rounded terms add up to a whole number of steps, often to 0 exactly
     return tuple(noisy(part, size, noise, whole=whole) for part, size in zip(plain(line, args), sizes))
+
+
+def growth(line: Line, args: list[Any]) -> list[Any]:
+    """How much larger the noise of sums is for the number of their terms: what is added is 1, and gives the number."""
+    if line.prim.name in AVERAGES:
+        return [many(np.size(args[0]) / max(np.prod(t.type.shape), 1)) for t in line.targets]
+    return [many(np.abs(part)) for part in plain(line, [np.ones_like(a) if floating(a) else a for a in args])]
+
+
+def many(terms: Any) -> Any:
+    return np.maximum(1.0, np.sqrt(np.asarray(terms, np.float64) / MANY))
 
 
 def floating(a: Any) -> bool:
@@ -182,8 +200,12 @@ def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def far(a: np.ndarray, b: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Where an array found is further from the one expected than noise explains."""
-    return ~same(a, b) & ~((distance(a, b) <= MARGIN * moved) & (moved > 0)) & ~np.isnan(moved)
+    """Where an array found is further from the one expected than noise explains.
+
+    Infinity may stand for NaN: a sum is multiplied once by what eagerly multiplies each of its terms, 0 among them.
+    """
+    indefinite = np.isnan(a) & np.isinf(b) if floating(a) else False
+    return ~same(a, b) & ~((distance(a, b) <= MARGIN * moved) & (moved > 0)) & ~np.isnan(moved) & np.logical_not(indefinite)
 
 
 def difference(k: int, a: np.ndarray, b: np.ndarray, moved: np.ndarray) -> str:

@@ -36,8 +36,11 @@ ONE = np.array([1.0])
     (lambda x: cr.argmax(x, axis=1), [X], lambda y: y + 1),
     (lambda x: cr.scan(lambda c, row: (c + row, c * row), np.zeros(5), x)[1], [X], lambda y: y + 1e-13),
     (lambda x: x * (1 << 60), [np.arange(3)], lambda y: y + 1),
+    (lambda x: x * 0.0, [np.array([np.inf])], lambda y: np.zeros(1)),
+    (lambda x: x * 2.0, [np.array([np.inf])], lambda y: -y),
+    (lambda x: cr.mean(x), [np.tile(ONE, 3000)], lambda y: y + 3e-14),
 ], ids=["what is moved", "what is chosen", "a few steps", "a sum", "what is small beside others", "in float32", "a comparison",
-        "a place", "a loop", "large whole numbers"])
+        "a place", "a loop", "large whole numbers", "NaN made a number", "the sign of infinity", "a mean of many"])
 def test_what_rounding_does_not_explain_is_noticed(f, inputs, change):
     assert judged(f, inputs, lambda y: y) is None
     assert "elements differ" in (judged(f, inputs, change) or "")
@@ -57,7 +60,9 @@ def iterated(x: Any) -> Any:
     (iterated, [ONE], lambda y: -0.3 * y),
     (lambda x: 1 / cr.maximum(x, 0.0), [-ONE], lambda y: -y),
     (lambda x: cr.ops.sigmoid_cross_entropy(cr.astype(x, "float32"), np.array([0.5])), [ONE], lambda y: y * (1 + 1e-7)),
+    (lambda x: x * 0.0, [np.array([np.inf])], lambda y: np.full(1, np.inf)),
+    (lambda x: cr.mean(x), [np.tile(ONE, 3000)], lambda y: y + 2e-15),
 ], ids=["a few steps", "a sum", "a sum that vanishes", "whether it vanishes", "a division by it", "equal numbers",
-        "a loop without a digit left", "the sign of a zero", "float32 inside"])
+        "a loop without a digit left", "the sign of a zero", "float32 inside", "infinity for NaN", "a mean of many"])
 def test_what_rounding_explains_is_not(f, inputs, change):
     assert judged(f, inputs, change) is None
