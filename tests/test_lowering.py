@@ -338,3 +338,20 @@ def test_kernels_are_data() -> None:
     first, second = (kernels(lower(graph, {})) for _ in range(2))
     assert first == second
     assert all(isinstance(k, Kernel) for k in first)
+
+
+def loops_in(body: Any) -> list[Loop]:
+    return [loop for s in body if isinstance(s, Loop) for loop in (s, *loops_in(s.body))]
+
+
+def test_sums_over_rows_that_are_normalized_run_in_vectors_and_reach_memory_once_a_row():
+    def pooled(x):
+        centred = x - x.mean((0, 2), keepdims=True)
+        y = cr.relu(centred / cr.sqrt((centred ** 2).mean((0, 2), keepdims=True) + 1e-5))
+        return y, y.mean(2)
+    graph, arrays = staged(pooled, (4, 8, 64))
+    agrees(graph, arrays)
+    agrees(graph, arrays, run=natively)
+    kernels = [step.kernel for step in lower(graph, {}).steps if isinstance(step, Launch)]
+    long = [loop for kernel in kernels for loop in loops_in(kernel.body) if loop.extent == 64]
+    assert len(long) == 3 and all(loop.kind == "vector" for loop in long)

@@ -156,23 +156,29 @@ class Emission:
             return self.phases()
         self.store(n for n in self.group.members if self.span_depth(n) == level)
         last = level + 1 == len(self.group.loops)
-        running = self.still(outer[level]) if last else []
-        for node in running:
-            self.sums[node] = self.writer.start(node.combine, node.dtype, len(self.writer.scopes) - 1)
+        running = self.run_sums([outer[level]], self.group.terminals) if last else []
         self.writer.open(outer[level])
         own = level == 0 and self.group.apart
         if own:
             self.begin()
         self.nest(level + 1)
         self.writer.close("vector" if last else "serial" if self.group.terminals and not own else "parallel")
-        for node in running:
-            self.add_to_memory(node, self.sums.pop(node))
+        self.keep_sums(running)
         return None
 
-    def still(self, dim: int) -> list[Node]:
-        """The terminals that add to the same element of their sums in all rounds of a loop."""
-        return [n for n in self.group.terminals if n not in self.sums and dim in dims_in(self.group.inner[n])
-                and dim not in self.group.dims_of(n)]
+    def run_sums(self, dims: list[int], nodes: Iterable[Node]) -> list[Node]:
+        """Let the terminals among the nodes that add to the same element of their sums in all rounds of these loops, which are
+        opened next, have a number of their own for that."""
+        still = [n for n in nodes if n in self.group.terminals and n not in self.sums
+                 and dims_in(self.group.inner[n]) - self.group.dims_of(n) >= set(dims)]
+        for node in still:
+            self.sums[node] = self.writer.start(node.combine, node.dtype, len(self.writer.scopes) - 1)
+        return still
+
+    def keep_sums(self, running: list[Node]) -> None:
+        """After the loop, add these numbers to the sums in memory."""
+        for node in running:
+            self.add_to_memory(node, self.sums.pop(node))
 
     def store(self, nodes: Iterable[Node]) -> None:
         """Write those of the members that somebody else needs, and add to the sums in memory. All values are computed before the
@@ -202,7 +208,9 @@ class Emission:
             if not inside and not folds:
                 continue
             totals = [self.writer.start(n.combine, n.dtype, len(self.writer.scopes) - 1) for n in folds]
-            for dim in rows:
+            running = []
+            for i, dim in enumerate(rows):
+                running.append(self.run_sums(rows[i:], inside))
                 self.writer.open(dim)
             for node, total in zip(folds, totals):
                 self.writer.gather(total, self.argument(node, node.args[0]).cast(node.dtype))
@@ -211,7 +219,8 @@ class Emission:
                     self.writer.write(spill.result, spill.store, spill.place, self.value(node))
             self.store(inside)
             for dim in reversed(rows):
-                self.writer.close("vector" if dim == rows[-1] and not self.still(dim) else "serial")
+                self.writer.close("vector" if dim == rows[-1] else "serial")
+                self.keep_sums(running.pop())
             for node, total in zip(folds, totals):
                 self.writer.remember(node, total)
 
