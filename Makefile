@@ -11,7 +11,7 @@ help:
 	@echo "make test      style, types and tests: a few minutes"
 	@echo "make test-all  the same, with the slow suites and comparisons with PyTorch and friends"
 	@echo "make browser   install what the tests of pages and of LaTeX need, on Debian: Chromium and TeX"
-	@echo "make bench     chainrule beside its peers: times, ratios, memory"
+	@echo "make bench     chainrule beside its peers: times, ratios, memory, accuracies"
 	@echo "make clean     remove the virtual environment and caches"
 
 # A virtual environment, and in it: the package; what tests need; what comparisons need.
@@ -54,6 +54,7 @@ bench: .venv/peers
 	$(BIN)/python benchmarks/explain.py
 	$(BIN)/python benchmarks/contractions.py
 	$(BIN)/python benchmarks/training_steps.py
+	$(BIN)/python benchmarks/accuracy.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
