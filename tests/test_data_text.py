@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.data import Text
+from chainrule.data.text import sources
 from chainrule.errors import ArgumentError, DataError
 
 
@@ -76,6 +77,10 @@ def test_without_a_file_it_is_the_source_of_pythons_library():
     assert "import" in text.decode(text.codes[:5000])
     np.testing.assert_array_equal(text.codes, cr.data.text(characters=300_000).codes)
     assert len(cr.data.text(characters=10)) == 10
+
+
+def test_what_a_machine_was_set_up_with_is_no_source_of_the_library():
+    assert not [path for path in sources() if path.name.startswith("_sysconfigdata")]
 
 
 @pytest.mark.parametrize("wrong, message", [

@@ -159,5 +159,7 @@ def library(size: int) -> str:
 
 
 def sources() -> Iterator[Path]:
+    """The files of the library, but for those that hold what a machine was set up with."""
     found = Path(os.__file__).parent.glob("*.py")
-    yield from sorted((path for path in found if path.is_file() and path.stat().st_size), key=lambda path: path.name)
+    yield from sorted((path for path in found if path.is_file() and path.stat().st_size
+                       and not path.name.startswith("_sysconfigdata")), key=lambda path: path.name)
