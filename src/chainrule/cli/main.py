@@ -23,7 +23,10 @@ COMMANDS: dict[str, Command] = {
     "explain": Command("chainrule.cli.explain", "show how every number in a gradient came to be"),
     "check": Command("chainrule.cli.check", "check a derivation made by hand: its first wrong step, and the slip"),
     "quiz": Command("chainrule.cli.quiz", "make exercises in backpropagation from a seed, and grade the answers"),
-    "train": Command("chainrule.cli.train", "train a network on real data, and keep its curve and weights"),
+    "train": Command("chainrule.cli.train", "train a network on digits, images, text, a table, or data of yours"),
+    "resume": Command("chainrule.cli.resume", "go on with a training that was interrupted"),
+    "predict": Command("chainrule.cli.predict", "ask a trained network about data"),
+    "runs": Command("chainrule.cli.runs", "list the trainings in a folder"),
 }
 
 GOOD, BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -2,164 +2,175 @@
 from __future__ import annotations
 
 import argparse
-import math
+import shlex
 import sys
 import time
-from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from chainrule.data.digits import digits
+from chainrule import random
 from chainrule.errors import InputError
-from chainrule.train.curves import terminal
 from chainrule.train.listeners import Interruption
-from chainrule.train.progress import EpochLines, ProgressBar
-from chainrule.train.recipe import ACTIVATIONS, INITS, OPTIMIZERS, RATES, Recipe, Run, prepared
-from chainrule.train.trainer import Listener
+from chainrule.train.plan import Plan
+from chainrule.train.run_folder import REPORT, RunFolder, free, taken
+from chainrule.train.session import Session, must_be_the_same, shown, versions
 
-DATA = {"digits": digits}
-INTERRUPTED = 130
-LARGEST_LAYER, MOST_LAYERS, MOST_EPOCHS = 4096, 100, 1_000_000
+from . import options as shared
+from .main import GOOD, INTERRUPTED, Parser
+from .screen import Screen, warnings_in_one_line
+from .tasks import TASKS, module_of, named
+
+RUNS = Path("runs")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    default = Recipe()
-    parser.description = ("Train a network of fully connected layers on the 1,797 handwritten digits of UCI that come with "
-                          "chainrule; a fifth of them is held out to test it.")
-    parser.epilog = ("examples:\n  chainrule train digits --layers 64,32 --activation tanh --optimizer sgd --nesterov\n"
-                     "  chainrule train digits --layers 32,32,32,32,32 --init small     (and with --init he)\n\n"
-                     "The output folder then holds curve.svg, metrics.json and weights.safetensors; the same options give\n"
-                     "the same weights, bit for bit.")
-    add = parser.add_argument
-    add("data", choices=DATA, help="what to train on")
-    add("--layers", type=sizes, default=default.layers, metavar="128,64",
-        help="sizes of the hidden layers (default: 128,64); none for no hidden layer")
-    add("--activation", choices=ACTIVATIONS, default=default.activation, metavar="NAME", help=f"{', '.join(ACTIVATIONS)}")
-    add("--init", choices=INITS, metavar="NAME",
-        help=f"how the weights start: {', '.join(INITS)} (default: he, or glorot for tanh and sigmoid; small shows why)")
-    add("--optimizer", choices=OPTIMIZERS, default=default.optimizer, metavar="NAME", help=f"{', '.join(OPTIMIZERS)}")
-    add("--momentum", type=share, metavar="0.9", help="of sgd (default: 0.9)")
-    add("--nesterov", action="store_true", help="let sgd look ahead along its momentum")
-    add("--rate", type=positive, metavar="R",
-        help=f"learning rate (default: {', '.join(f'{r} for {o}' for o, r in RATES.items())})")
-    add("--batch", type=count, default=default.batch, metavar="N", help=f"examples per step (default: {default.batch})")
-    add("--epochs", type=count, default=default.epochs, metavar="N", help=f"passes over the data (default: {default.epochs})")
-    add("--seed", type=seed, default=default.seed, metavar="N", help="decides split, weights and order (default: 0)")
-    add("--out", type=Path, metavar="DIR", help="output folder (default: runs/digits)")
-    add("--no-progress", action="store_true", help="no progress bar")
-    add("--quiet", action="store_true", help="only the last line")
+    """Declare what comes before the options of a task."""
+    rows = "\n".join(f"  {name:<8} {summary}" for name, summary in TASKS.items())
+    parser.usage = "chainrule train TASK [options]"
+    parser.description = f"Train a network, and keep what came of it in a folder.\n\ntasks:\n{rows}"
+    parser.epilog = ("examples:\n  chainrule train digits --layers 64,32 --activation tanh\n"
+                     "  chainrule train digits --model cnn\n"
+                     "  chainrule train text --model gpt\n  chainrule train table flowers.csv --target kind\n"
+                     "  chainrule train my_script.py:build\n\n"
+                     "`chainrule train TASK --help` shows the options of a task.")
+    parser.add_argument("task", metavar="TASK", help="what to train on")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="options", help="see chainrule train TASK --help")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train as the options say; returns 0, or 130 after Ctrl-C."""
-    recipe = Recipe(**{name: getattr(options, name) for name in Recipe.__dataclass_fields__}).complete()
-    folder = made_folder(options.out or Path("runs") / options.data)
-    console = Console(highlight=False, soft_wrap=True)
-    interruption = Interruption()
-    training = prepared(recipe, DATA[options.data](), [*watchers(options, console), interruption])
-    say: Callable[[str], None] = (lambda text: None) if options.quiet else console.out
-    say(opening(training))
-    began = time.perf_counter()
-    training.fit()
-    seconds = time.perf_counter() - began
-    say(curve(training, console))
-    paths = training.save(folder)
-    if interruption.happened:
-        print("chainrule: interrupted; what was learned so far is kept", file=sys.stderr)
-    held_out = training.held_out
-    right = training.trainer.accuracy(held_out)
-    say(f"wrote {folder}/: {', '.join(p.name for p in paths)}")
-    console.out(f"held-out accuracy {right:.2%} ({round(right * len(held_out))} of {len(held_out)} {held_out.name}), "
-                f"trained in {seconds:.1f} s")
-    return INTERRUPTED if interruption.happened else 0
+    task, words = named(options.task, options.words)
+    module = module_of(task)
+    parser = parser_of(task, module)
+    given = parser.parse_args(words)
+    typed = words if task == "script" else [task, *words]
+    kept = [word for word in typed if word != "--resume"]
+    folder = chosen_folder(given, task)
+    command = folder.config["command"] if folder.begun else shlex.join(["chainrule", "train", *kept])
+    return trained(Call(task, module, parser, given, folder, command))
 
 
-def watchers(options: argparse.Namespace, console: Console) -> list[Listener]:
-    """The listeners that print."""
-    if options.quiet:
-        return []
-    bar = console.is_terminal and not options.no_progress
-    return [*([ProgressBar(console)] if bar else []), EpochLines(console)]
+def parser_of(task: str, module: Any) -> Parser:
+    """The options of a task: its own, and those that all share."""
+    parser = Parser(prog=f"chainrule train {'FILE.py:FUNCTION' if task == 'script' else task}",
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.usage = f"{parser.prog} [options]"
+    parser.description = "\n".join(Screen().wrapped(module.SUMMARY))
+    examples = "\n".join(f"  {example}" for example in module.EXAMPLES)
+    parser.epilog = (f"examples:\n{examples}\n\nThe folder of the run then holds report.html, curve.svg, logs, weights, and\n"
+                     "checkpoints to go on from: `chainrule resume RUN`. The same options give the\nsame weights, bit for bit.")
+    module.configure(parser.add_argument_group("what is learned").add_argument)
+    shared.configure(parser, module.DEFAULT, task)
+    return parser
 
 
-def opening(training: Run) -> str:
-    recipe = training.recipe
-    momentum = f", momentum {recipe.momentum:g}{' (Nesterov)' if recipe.nesterov else ''}" if recipe.momentum else ""
-    parameters = sum(p.size for p in training.model.parameters())
-    return (f"{training.seen.name}: {len(training.seen):,} to train on, {len(training.held_out)} held out\n"
-            f"network: {training.sizes}, {recipe.activation}, {recipe.init} start, {parameters:,} parameters\n"
-            f"optimizer: {recipe.optimizer}, rate {recipe.rate:g}{momentum}, batches of {recipe.batch}, seed {recipe.seed}\n")
-
-
-def curve(training: Run, console: Console) -> str:
-    """The loss curve, no wider than the terminal and 80 columns; in ASCII where the output knows no braille."""
-    try:
-        "⣿│".encode(console.encoding)
-        plain = False
-    except UnicodeEncodeError:
-        plain = True
-    loss = training.history.panels()[0]
-    return "\n" + terminal(loss.only("each batch"), x_label="epoch", width=min(console.width, 80), plain=plain) + "\n"
-
-
-# ---------------------------------------------------------------------------------------- reading options
-def made_folder(folder: Path) -> Path:
-    """The output folder, made now: better no training than a training that cannot be kept. Raises InputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"--out {folder} cannot be written to: {error.strerror}.") from None
+def chosen_folder(options: argparse.Namespace, task: str) -> RunFolder:
+    """The folder of the run: a new one, or with --resume the last one. Raises InputError where it holds a run already."""
+    path = options.out or RUNS / task
+    if options.resume:
+        last = [RunFolder(path)] if options.out else list(taken(path))
+        if not last or not last[-1].begun:
+            raise InputError(f"there is nothing to resume: {path} holds no run. Leave --resume out to begin one.")
+        return last[-1]
+    folder = free(path) if options.out is None else RunFolder(path)
+    if folder.begun:
+        raise InputError(f"{folder} holds a run already. Go on with it: chainrule resume {shlex.quote(str(folder))} (or "
+                         "--resume); or choose another folder: --out DIR.")
     return folder
 
 
-def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
-    shown = text if len(text) <= 40 else f"{text[:37]}..."
-    return argparse.ArgumentTypeError(f"{shown!r} is not {wanted}")
+@dataclass(frozen=True)
+class Call:
+    """A training that was asked for: a task, its options, and where it is kept."""
+
+    name: str
+    module: Any
+    parser: Parser
+    options: argparse.Namespace
+    folder: RunFolder
+    command: str
+
+    @property
+    def plan(self) -> Plan:
+        return shared.plan_of(self.options, self.module.DEFAULT)
+
+    def guard(self) -> Any:
+        """A block in which what a user's own file raises is told as its fault."""
+        return self.module.guard(self.options) if hasattr(self.module, "guard") else nullcontext()
 
 
-def whole(text: str, least: int, most: int, wanted: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise refused(text, wanted)
-    return int(text)
+def trained(call: Call) -> int:
+    """Train, or go on where the run in the folder stands; returns 0, or 130 after Ctrl-C."""
+    screen = Screen(quiet=call.options.quiet, progress=not call.options.no_progress)
+    plan, folder, interruption = call.plan, call.folder, Interruption()
+    with warnings_in_one_line():
+        random.seed(plan.seed)
+        task = call.module.prepared(call.options)
+        with call.guard():
+            listeners = [*screen.listeners(), interruption]
+            session = Session(task, plan, folder, call.command, listeners=listeners, shown=screen.verbatim)
+            begin(call, session)
+            if folder.metrics().get("finished") is True:
+                screen.result(f"{folder} is finished already; to train longer, begin another run.")
+                return GOOD
+            screen.say(opening(session))
+            began = time.perf_counter()
+            session.fit()
+            seconds = time.perf_counter() - began
+            screen.say(screen.curve(session.history))
+            session.save(configuration(call, plan), finished=not interruption.happened)
+        screen.say(f"report: {folder.path / REPORT}")
+        screen.result(f"{result(session)}trained in {seconds:.1f} s")
+    if interruption.happened:
+        print(f"chainrule: interrupted after step {session.trainer.place.step:,}; what was learned so far is kept. Go on with: "
+              f"chainrule resume {shlex.quote(str(folder))}", file=sys.stderr)
+    return INTERRUPTED if interruption.happened else GOOD
 
 
-def count(text: str) -> int:
-    return whole(text, 1, MOST_EPOCHS, f"a whole number from 1 to {MOST_EPOCHS:,}")
+def begin(call: Call, session: Session) -> None:
+    """Write down what the run is; or see that it is what was begun. Raises InputError, ArgumentError, StorageError."""
+    task, folder, options = session.task, call.folder, shared.kept(call.parser, call.options)
+    if folder.begun:
+        same = folder.config["task"] == call.name
+        other = shared.difference(options, folder.config["options"]) if same else f"the task was {folder.config['task']}"
+        if other:
+            raise InputError(f"{folder} cannot be resumed with other options: {other}. Leave them as they were, or begin another "
+                             "run with --out DIR.")
+        must_be_the_same(folder.config["data"], task, folder)
+        return
+    folder.make()
+    folder.write_config({
+        "task": call.name, "options": options, "command": call.command, "model": task.kind, "parameters": task.parameters,
+        "data": task.counts, "epochs": session.epochs, "best": task.best if task.held_out is not None else "loss",
+        "versions": versions(), "began": datetime.now().astimezone().isoformat(timespec="seconds"), "facts": task.facts})
 
 
-def seed(text: str) -> int:
-    return whole(text, 0, 2 ** 63 - 1, "a whole number from 0 to 2^63 - 1")
+def configuration(call: Call, plan: Plan) -> dict[str, str]:
+    """The options as the report shows them."""
+    chosen = {**shared.kept(call.parser, call.options), "rate": f"{plan.rate:g}", "momentum": plan.momentum}
+    return {name.replace("_", " "): shared.said(value) for name, value in chosen.items() if value is not None} | versions()
 
 
-def sizes(text: str) -> tuple[int, ...]:
-    """Layer sizes from a text such as 64,32."""
-    if text == "none":
-        return ()
-    parts, wanted = text.split(","), f"sizes from 1 to {LARGEST_LAYER}, such as 64,32, or none"
-    if len(parts) > MOST_LAYERS:
-        raise argparse.ArgumentTypeError(f"{len(parts)} layers are too many; at most {MOST_LAYERS}")
-    return tuple(whole(part.strip(), 1, LARGEST_LAYER, wanted) for part in parts)
+# ---------------------------------------------------------------------------------------- what is said
+def opening(session: Session) -> str:
+    task, going_on = session.task, session.folder.can_go_on
+    seen, held_out = task.counts["train"], task.counts["held_out"]
+    rows = ", ".join([*([f"{seen:,} to train on"] if seen else []), *([f"{held_out:,} held out"] if held_out else [])])
+    return "\n".join([
+        f"{task.name}: {rows}" if rows else task.name,
+        f"network: {', '.join(filter(None, [task.summary, f'{task.parameters:,} parameters']))}",
+        f"optimizer: {session.plan.told}",
+        f"folder: {session.folder}{' (going on from its last checkpoint)' if going_on else ''}"
+        f"{', eagerly' if session.plan.eager else ''}\n"])
 
 
-def number(text: str, wanted: str, holds: Any) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise refused(text, wanted) from None
-    if not (math.isfinite(value) and holds(value)):
-        raise refused(text, wanted)
-    return value
-
-
-def positive(text: str) -> float:
-    return number(text, "a number above 0", lambda v: v > 0)
-
-
-def share(text: str) -> float:
-    return number(text, "a number from 0 to below 1", lambda v: 0 <= v < 1)
+def result(session: Session) -> str:
+    """What was measured in the end."""
+    measures, task = session.measures, session.task
+    if "accuracy" in measures and session.task.counts["held_out"]:
+        rows = task.counts["held_out"]
+        return f"held-out accuracy {measures['accuracy']:.2%} ({round(measures['accuracy'] * rows)} of {rows} {task.name}), "
+    return "".join(f"held-out {name} {shown(name, value)}, " for name, value in measures.items())

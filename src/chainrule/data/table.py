@@ -20,8 +20,8 @@ PARQUET = (".parquet", ".pq")
 
 
 def table(path: Place, target: str | int | None, *, task: str = "auto", columns: Sequence[str | int] | None = None,
-          classes: Sequence[object] | None = None, header: bool | None = None, delimiter: str | None = None,
-          encoding: str = "utf-8", dtype: Any = np.float32, limit: int | None = None) -> Dataset:
+          classes: Sequence[object] | None = None, optional: bool = False, header: bool | None = None,
+          delimiter: str | None = None, encoding: str = "utf-8", dtype: Any = np.float32, limit: int | None = None) -> Dataset:
     """The data set in a CSV file (also .tsv, and packed as .gz) or Parquet file: a column is the target, the others are inputs.
 
     path: .parquet and .pq are Parquet, everything else is CSV.
@@ -29,7 +29,7 @@ def table(path: Place, target: str | int | None, *, task: str = "auto", columns:
     task: "classification" gives targets (rows,) int64, the numbers of `classes`; "regression" (rows, 1) of `dtype`. "auto" takes
     text for classes, and so whole numbers of at most 20 different values, each twice on average.
     columns: the inputs, in this order; all but the target, if not given. What was learned from one table and is applied to
-    another needs `columns=` and `classes=` of the first data set.
+    another needs `columns=` and `classes=` of the first data set; with `optional` the target may be missing, and then is unknown.
     header: False if the first line holds values, so that the columns are called 0, 1, ...; True if it holds names that look like
     numbers. delimiter: "," or, for .tsv, a tab. limit: see `npz`.
 
@@ -46,7 +46,7 @@ def table(path: Place, target: str | int | None, *, task: str = "auto", columns:
     ([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0, 1, 1], ('lily', 'rose'), ('width', 'length'))
     """
     def pick(names: Sequence[str]) -> Pick:
-        return picked(names, target, columns, path)
+        return picked(names, None if optional and target not in names else target, columns, path)
 
     known, dtype = names_of(classes), floating(dtype)
     cells: Cells = (parquet_cells(path, pick, dtype, limit) if Path(path).suffix.lower() in PARQUET else

@@ -5,5 +5,6 @@ from .keeping import Checkpoints
 from .listeners import Best, EarlyStopping, FiniteLoss, GradientNorms, History, Interruption, Schedule
 from .logs import Log, TensorBoard
 from .metrics import METRICS
+from .task import Task
 from .trainer import Trainer
 from .weights import load_weights, read_weights, save_weights

@@ -1,6 +1,7 @@
 """Keeping takes checkpoints while training goes on, and clears away those that nobody needs any more."""
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .trainer import Trainer
 
 
 class Checkpoints(Listener):
-    """Takes a checkpoint at the beginning, after each pass (or every so many, or every so many steps), and when training ends in
+    """Takes a checkpoint at the beginning, after each pass (or every so many passes, steps or seconds), and when training ends in
     good order.
 
     The last `keep` stay, and the one after the pass with the best `best`, a metric of what was held out. The folder is made if
@@ -38,12 +39,14 @@ class Checkpoints(Listener):
     >>> folder.cleanup()
     """
 
-    def __init__(self, folder: str | Path, *, every_passes: int | None = 1, every_steps: int | None = None, keep: int = 2,
-                 best: str | None = None) -> None:
-        for name, number in (("every_passes", every_passes), ("every_steps", every_steps), ("keep", keep)):
+    def __init__(self, folder: str | Path, *, every_passes: int | None = 1, every_steps: int | None = None,
+                 every_seconds: int | None = None, keep: int = 2, best: str | None = None) -> None:
+        for name, number in (("every_passes", every_passes), ("every_steps", every_steps), ("every_seconds", every_seconds),
+                             ("keep", keep)):
             if number is not None and number < 1:
                 raise ArgumentError(f"Checkpoints: {name} is a whole number from 1 up, not {number!r}.")
         self.folder, self.every_passes, self.every_steps, self.keep = Path(folder), every_passes, every_steps, keep
+        self.every_seconds, self.taken = every_seconds, 0.0
         self.best, self.best_value, self.best_name = best, worst(best or "loss"), ""
         self.last: str | None = None  # the newest one of this training
         self.due = False
@@ -66,6 +69,8 @@ class Checkpoints(Listener):
 
     def after_step(self, step: Step) -> None:
         self.due = self.every_steps is not None and step.number % self.every_steps == 0
+        if self.every_seconds is not None and time.monotonic() - self.taken >= self.every_seconds:
+            self.due = True
 
     def after_epoch(self, epoch: Epoch) -> None:
         self.due = self.every_passes is not None and epoch.number % self.every_passes == 0
@@ -77,7 +82,7 @@ class Checkpoints(Listener):
     def save_point(self) -> None:
         if (self.due or self.trainer.over) and self.last != self.name:
             self.trainer.save(self.folder)
-            self.last, self.due = self.name, False
+            self.last, self.due, self.taken = self.name, False, time.monotonic()
             self.clear_away()
 
     def clear_away(self) -> None:

@@ -14,7 +14,7 @@ from chainrule.errors import ArgumentError, DivergenceError
 
 from .curves import Panel, Series
 from .events import Epoch, Listener, Step
-from .metrics import better, worst
+from .metrics import OF_THE_LOSS, better, worst
 from .trainer import Trainer
 from .weights import Arrays
 
@@ -36,16 +36,24 @@ class History(Listener):
     def after_epoch(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
 
-    def panels(self) -> list[Panel]:
-        """The loss of each batch and its mean over each pass, and the accuracy where it was measured."""
-        steps = [(i + 1) / self.steps_per_epoch for i in range(len(self.losses))]
-        means = [Series("mean of the pass", [e.number - 0.5 for e in self.epochs], [e.loss for e in self.epochs])]
-        known = [(e.number, e.accuracy) for e in self.epochs if e.accuracy is not None]
-        panels = [Panel("training loss", [*means, Series("each batch", steps, self.losses, faint=True)])]
-        if known:
-            accuracy = Series("accuracy", [n for n, _ in known], [a for _, a in known])
-            panels.append(Panel("held-out accuracy", [accuracy], percent=True))
-        return panels
+    def panels(self, *, at_most: int | None = None) -> list[Panel]:
+        """The loss of each batch (or means of neighbours, at most so many), of each pass, of what was held out; other metrics."""
+        every = 1 if at_most is None else max(1, -(-len(self.losses) // at_most))
+        losses = [sum(some) / len(some) for i in range(0, len(self.losses), every) if (some := self.losses[i:i + every])]
+        ends = [min(i + every, len(self.losses)) for i in range(0, len(self.losses), every)]
+        steps = [(i * every + 1 + end) / 2 / self.steps_per_epoch for i, end in enumerate(ends)]
+        held_out = self.measured("loss")
+        panels = [Panel("training loss" if held_out is None else "loss", [
+            Series("mean of the pass", [e.number - 0.5 for e in self.epochs], [e.loss for e in self.epochs]),
+            *([held_out] if held_out else []), Series("each batch", steps, losses, faint=True)])]
+        names = dict.fromkeys(name for e in self.epochs for name in e.measures if name not in OF_THE_LOSS)
+        return panels + [Panel(f"held-out {name}", [self.measured(name)], percent=name.endswith("accuracy")) for name in names]
+
+    def measured(self, metric: str) -> Series | None:
+        """A metric of what was held out, over the passes; None where it was never measured."""
+        known = [(e.number, e.measures[metric]) for e in self.epochs if metric in e.measures]
+        name = "held out" if metric == "loss" else metric
+        return Series(name, [n for n, _ in known], [value for _, value in known]) if known else None
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": np.array(self.losses), "epochs": [asdict(epoch) for epoch in self.epochs]}

@@ -13,6 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.nn.activation import ReLU
 from chainrule.nn.container import Sequential
 from chainrule.nn.convolution import Conv2d
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module
@@ -30,19 +31,21 @@ from chainrule.tensor import no_grad
 CELLS: dict[str, Callable[..., Module]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
-def convolutional(channels: int, height: int, width: int, classes: int, *, flat: bool = False) -> Sequential:
+def convolutional(channels: int, height: int, width: int, classes: int, *, flat: bool = False,
+                  dropout: float = 0.0) -> Sequential:
     """Two convolutions of 3 x 3 with 16 and 32 channels, each followed by ReLU and a maximum over 2 x 2, then two linear layers.
 
-    For images (n, channels, height, width); `flat` takes them as rows of numbers (n, channels * height * width). Raises
-    ArgumentError for images of less than 4 x 4.
+    For images (n, channels, height, width); `flat` takes them as rows of numbers (n, channels * height * width). `dropout` comes
+    before each linear layer. Raises ArgumentError for images of less than 4 x 4.
     """
     if min(height, width) < 4:
         raise ArgumentError(f"a convolutional network needs images of at least 4 x 4; these are {height} x {width}.")
     layers: dict[str, Module] = {"image": Unflatten(1, (channels, height, width))} if flat else {}
+    drop: tuple[dict[str, Module], ...] = ({"drop1": Dropout(dropout)}, {"drop2": Dropout(dropout)}) if dropout else ({}, {})
     layers |= {
         "conv1": Conv2d(channels, 16, 3, padding=1), "act1": ReLU(), "pool1": MaxPool2d(2),
-        "conv2": Conv2d(16, 32, 3, padding=1), "act2": ReLU(), "pool2": MaxPool2d(2), "flat": Flatten(),
-        "fc1": Linear(32 * (height // 4) * (width // 4), 128), "act3": ReLU(), "fc2": Linear(128, classes)}
+        "conv2": Conv2d(16, 32, 3, padding=1), "act2": ReLU(), "pool2": MaxPool2d(2), "flat": Flatten(), **drop[0],
+        "fc1": Linear(32 * (height // 4) * (width // 4), 128), "act3": ReLU(), **drop[1], "fc2": Linear(128, classes)}
     return Sequential(layers).name_parameters()
 
 

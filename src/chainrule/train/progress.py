@@ -59,8 +59,14 @@ class EpochLines(Listener):
 
     def after_epoch(self, epoch: Epoch) -> None:
         if epoch.number % self.every == 0 or epoch.number in (1, self.epochs):
-            held_out = "" if epoch.accuracy is None else f"   held-out accuracy {epoch.accuracy:7.2%}"
-            self.console.print(f"epoch {epoch.number:{len(str(self.epochs))}}   loss {epoch.loss:.4f}{held_out}")
+            self.console.print(f"epoch {epoch.number:{len(str(self.epochs))}}   loss {epoch.loss:.4f}{measured(epoch)}")
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False)
+
+
+def measured(epoch: Epoch) -> str:
+    """What was measured on the data held out: the accuracy, or else everything."""
+    if epoch.accuracy is not None:
+        return f"   held-out accuracy {epoch.accuracy:7.2%}"
+    return f"   held-out {', '.join(f'{name} {value:.4f}' for name, value in epoch.measures.items())}" if epoch.measures else ""

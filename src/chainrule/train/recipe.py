@@ -11,22 +11,20 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.errors import ArgumentError
 from chainrule.nn import init
 from chainrule.nn.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from chainrule.nn.container import Sequential
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.linear import Linear
 from chainrule.nn.loss import CrossEntropyLoss
 from chainrule.nn.module import Module
-from chainrule.optim.adam import Adam
-from chainrule.optim.optimizer import Optimizer
-from chainrule.optim.sgd import SGD
 from chainrule.random import Generator
 
 from .curves import svg
 from .events import Epoch, Listener
 from .files import write_json, write_safely
 from .listeners import FiniteLoss, History
+from .plan import Plan
 from .trainer import Trainer
 from .weights import save_weights
 
@@ -39,8 +37,6 @@ INITS: dict[str, Callable[..., Any]] = {
     "small": lambda t, generator: init.normal_(t, std=0.01, generator=generator),
 }
 SATURATING = ("tanh", "sigmoid")  # activations for which Glorot's start was made; He's for the others
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam}
-RATES = {"sgd": 0.05, "adam": 0.005}
 
 
 @dataclass(frozen=True)
@@ -60,32 +56,28 @@ class Recipe:
 
     def complete(self) -> Recipe:
         """The recipe with every None replaced. Raises ArgumentError where the choices do not go together."""
-        sgd = self.optimizer == "sgd"
-        if not sgd and (self.momentum is not None or self.nesterov):
-            raise ArgumentError(f"momentum and nesterov belong to sgd; {self.optimizer} has averages of its own. Choose the "
-                                "optimizer sgd, or leave them out.")
-        momentum = (0.9 if sgd else None) if self.momentum is None else self.momentum
-        if self.nesterov and not momentum:
-            raise ArgumentError("nesterov looks ahead along the momentum, so it needs a momentum above 0, such as 0.9.")
+        plan = self.plan.complete()
         init = self.init or ("glorot" if self.activation in SATURATING else "he")
-        rate = RATES[self.optimizer] if self.rate is None else self.rate
-        return Recipe(**{**asdict(self), "init": init, "momentum": momentum, "rate": rate})
+        return Recipe(**{**asdict(self), "init": init, "momentum": plan.momentum, "rate": plan.rate})
 
-    def model(self, inputs: int, outputs: int, generator: Generator, *, dtype: Any = "float32") -> Sequential:
-        """The network of layers fc1, act1, fc2, ..., its weights drawn as `init` says, its biases 0."""
+    @property
+    def plan(self) -> Plan:
+        """What of the recipe holds for any network."""
+        return Plan(**{name: value for name, value in asdict(self).items() if name in Plan.__dataclass_fields__})
+
+    def model(self, inputs: int, outputs: int, generator: Generator, *, dtype: Any = "float32",
+              dropout: float = 0.0) -> Sequential:
+        """The network of layers fc1, act1, fc2, ..., its weights drawn as `init` says, its biases 0; with dropout, drop1, ..."""
         sizes = (inputs, *self.layers, outputs)
         parts: dict[str, Module] = {}
         for k, (size, following) in enumerate(pairwise(sizes), 1):
             linear = Linear(size, following, dtype=dtype, generator=generator)
             INITS[self.init or "he"](linear.weight, generator=generator)
             linear.bias = init.zeros_(init.parameter((following,), dtype))
-            parts |= {f"fc{k}": linear, f"act{k}": ACTIVATIONS[self.activation]()}
-        parts.popitem()  # the last layer gives scores
+            parts[f"fc{k}"] = linear
+            if k < len(sizes) - 1:  # the last layer gives scores
+                parts |= {f"act{k}": ACTIVATIONS[self.activation](), **({f"drop{k}": Dropout(dropout)} if dropout else {})}
         return Sequential(parts).name_parameters()
-
-    def made_optimizer(self, model: Module) -> Optimizer:
-        options = {"momentum": self.momentum, "nesterov": self.nesterov} if self.optimizer == "sgd" else {}
-        return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.rate, **options)
 
 
 def row(epoch: Epoch) -> dict[str, Any]:
@@ -155,5 +147,5 @@ def prepared(recipe: Recipe, data: Dataset, listeners: Sequence[Listener] = ()) 
     generator = Generator(recipe.seed)
     model = recipe.model(data.inputs.shape[1], int(data.targets.max()) + 1, generator)
     history = History()
-    trainer = Trainer(model, CrossEntropyLoss(), recipe.made_optimizer(model), [history, FiniteLoss(), *listeners])
+    trainer = Trainer(model, CrossEntropyLoss(), recipe.plan.made_optimizer(model), [history, FiniteLoss(), *listeners])
     return Run(recipe, seen, held_out, model, trainer, history, generator)
