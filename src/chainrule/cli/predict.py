@@ -21,8 +21,9 @@ from .train import Call
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = ("Ask a trained network: about an image file, or rows in a .csv or .npz file; of a text, DATA\n"
-                          "is what it goes on from. A table may have the target's column: then the answers are graded.")
+    parser.description = ("Ask a trained network: about an image file, or rows in a .csv or .npz file; of a\n"
+                          "text, DATA is what it goes on from. Where a table has the target's column, or an\n"
+                          ".npz file targets, the answers are graded.")
     parser.epilog = ("examples:\n  chainrule predict runs/digits picture.png\n"
                      "  chainrule predict runs/table new.csv --out answers.csv\n"
                      "  chainrule predict runs/text \"def \" --length 300")

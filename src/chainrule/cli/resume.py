@@ -13,8 +13,8 @@ from .train import Call, parser_of, trained
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = ("Go on with a training that was interrupted, with all its options. It ends with the same\n"
-                          "weights, bit for bit, as if it had never stopped.")
+    parser.description = ("Go on with a training that was interrupted, with all its options. It ends with\n"
+                          "the same weights, bit for bit, as if it had never stopped.")
     parser.epilog = "example:\n  chainrule resume runs/digits"
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
     shared.shown(parser.add_argument)

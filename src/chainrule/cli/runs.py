@@ -15,7 +15,7 @@ NAMES = ("name", "task", "model", "passes", "best", "state", "when")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = "List the trainings in a folder: how far they came, and the best that was measured."
+    parser.description = "List the trainings in a folder: how far they came, and the best measured."
     parser.epilog = "example:\n  chainrule runs"
     parser.add_argument("folder", type=Path, nargs="?", default=RUNS, metavar="DIR", help="where they are (default: runs)")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from chainrule.errors import ChainruleWarning
 from chainrule.train.curves import terminal
 from chainrule.train.events import Listener
 from chainrule.train.listeners import History
@@ -80,5 +81,6 @@ def warnings_in_one_line() -> Iterator[None]:
     def show(message: Any, *rest: Any) -> None:
         print("chainrule: " + " ".join(str(message).split()), file=sys.stderr)
     with warnings.catch_warnings():
+        warnings.simplefilter("always", ChainruleWarning)
         warnings.showwarning = show
         yield

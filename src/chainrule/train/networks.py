@@ -25,6 +25,7 @@ from chainrule.nn.transformer import TransformerEncoderLayer
 from chainrule.nn.transformer_stack import TransformerEncoder
 from chainrule.ops.broadcasting import reshape
 from chainrule.ops.cross_entropy import cross_entropy
+from chainrule.ops.movement import swapaxes
 from chainrule.random import Generator
 from chainrule.tensor import no_grad
 
@@ -64,12 +65,12 @@ class Recurrent(Module):
 
     def __init__(self, symbols: int, kind: str = "lstm", *, width: int = 128, layers: int = 1, dropout: float = 0.0) -> None:
         self.embedding = Embedding(symbols, width)
-        self.cell = CELLS[kind](width, width, layers, batch_first=True, dropout=dropout)
+        self.cell = CELLS[kind](width, width, layers, dropout=dropout)
         self.head = Linear(width, symbols)
 
     def forward(self, x: Array, state: Any = None) -> tuple[Array, Any]:
-        y, state = self.cell(self.embedding(x), state)
-        return self.head(y), state
+        y, state = self.cell(self.embedding(swapaxes(x, 0, 1)), state)  # time first: as the loop over it reads
+        return swapaxes(self.head(y), 0, 1), state
 
 
 class GPT(Module):

@@ -33,6 +33,7 @@ STYLE = CURVE_STYLE + """
   pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: 6px; padding: .6rem;
     margin: .3rem 0 1rem; font: 13px/1.45 ui-monospace, monospace; }
   figure { margin: 1rem 0; }
+  @media (max-width: 30rem) { .matrix td, .matrix th { padding: .1rem .22rem; font-size: .85rem; } }
 """
 
 
@@ -160,5 +161,5 @@ def matrix(confusion: Confusion) -> str:
             cells.append(f"<td{tint}>{n or ''}</td>")
         cells.append(f"<td>{f'{counts[i] / total:.1%}' if total else ''}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return (f'<div class="wide"><table class="matrix"><caption>Rows: the class it is. Columns: the class predicted.</caption>'
+    return (f'<p class="quiet">Rows: the class it is. Columns: the class predicted.</p><div class="wide"><table class="matrix">'
             f'<thead><tr><th></th>{top}<th scope="col">right</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>')

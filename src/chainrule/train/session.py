@@ -25,7 +25,8 @@ from .task import Task
 from .trainer import Trainer
 from .weights import save_weights
 
-POINTS = 400  # of a curve of gradient norms
+POINTS = 400  # of a curve of gradient norms that are kept
+DRAWN = 80  # and drawn: means of neighbours
 SAMPLES = 6  # how many a network writes while it learns
 SECONDS = 10  # between checkpoints: each costs a moment, as the disk must have it
 MOST_LOSSES = 4000  # that a report draws
@@ -144,10 +145,11 @@ class Session:
             results["training loss"] = f"{self.history.epochs[-1].loss:.4g}"
         results |= {"steps": f"{self.trainer.place.step:,}", "passes": f"{self.trainer.place.epoch} of {self.epochs}"}
         data = [f"{task.name}: {count}" for count in [counted(task)] if count]
-        notes = [" - ".join([*data, *([task.summary] if task.summary else []), f"{task.parameters:,} parameters"]),
+        notes = ["; ".join([*data, *([task.summary] if task.summary else []), f"{task.parameters:,} parameters"]),
                  *([] if finished else [f"Interrupted. To go on: chainrule resume {self.folder}"])]
         per_pass = self.history.steps_per_epoch
-        norms = [Series(name, [s / per_pass for s in self.norms.steps], values) for name, values in self.norms.before().items()]
+        norms = [Series(name, thinned([s / per_pass for s in self.norms.steps]), thinned(values))
+                 for name, values in self.norms.before().items()]
         return Report(
             self.title, self.command, results, configuration, "epoch", self.panels(), gradients=Panel("gradient norm", norms),
             confusion=self.confusion() if held_out else None, samples=self.samples.written if self.samples else (), notes=notes)
@@ -159,6 +161,12 @@ class Session:
             return None
         predicted = self.trainer.predict(self.task.held_out.inputs).argmax(axis=1)
         return Confusion.of(targets, predicted, self.task.classes)
+
+
+def thinned(numbers: Sequence[float]) -> list[float]:
+    """Means of neighbours, as many as can be told apart in a curve."""
+    every = max(1, -(-len(numbers) // DRAWN))
+    return [float(np.mean(numbers[i:i + every])) for i in range(0, len(numbers), every)]
 
 
 def counted(task: Task) -> str:

@@ -24,12 +24,13 @@ EXAMPLES = ("chainrule train digits --layers 64,32 --optimizer sgd --nesterov",
             "chainrule train digits --layers 32,32,32,32,32 --init small    (and he)")
 DEFAULT = Plan(epochs=30, rate=0.005, schedule="cosine")
 SHAPE, CLASSES = (1, 8, 8), tuple("0123456789")
+LAYERS = (128, 64)
 OF_LAYERS = ("layers", "activation", "init")
 
 
 def configure(add: Any) -> None:
     add("--model", choices=("mlp", "cnn"), default="mlp", metavar="NAME", help="mlp or cnn (default: mlp)")
-    network.configure(add, layers=(128, 64))
+    network.configure(add, LAYERS)
 
 
 def prepared(options: argparse.Namespace) -> Task:
@@ -39,15 +40,16 @@ def prepared(options: argparse.Namespace) -> Task:
     return Task(
         restored(options, {}), CrossEntropyLoss(), seen, held_out, best="accuracy", name="digits", classes=CLASSES,
         kind=options.model,
-        summary=network.summary(options, 64, 10) if layers else "two convolutions and two linear layers",
-        told={"recipe": asdict(network.recipe_of(options))} if layers else {})
+        summary=network.summary(options, LAYERS, 64, 10) if layers else "two convolutions and two linear layers",
+        told={"recipe": asdict(network.recipe_of(options, LAYERS))} if layers else {})
 
 
 def restored(options: argparse.Namespace, facts: Mapping[str, Any]) -> Module:
     if options.model == "mlp":
-        return network.made(options, 64, 10)
-    if options.init is not None:
-        raise InputError("--init belongs to the model mlp. Leave it out.")
+        return network.made(options, LAYERS, 64, 10)
+    given = [name for name in OF_LAYERS if getattr(options, name) is not None]
+    if given:
+        raise InputError(f"--{given[0]} belongs to the model mlp. Leave it out.")
     return convolutional(*SHAPE, 10, flat=True, dropout=options.dropout)
 
 

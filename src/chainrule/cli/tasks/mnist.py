@@ -26,7 +26,7 @@ DEFAULT = Plan(epochs=5, batch=64, rate=0.001)
 def configure(add: Any) -> None:
     add("--path", type=Path, required=True, metavar="DIR", help="folder with the four files")
     add("--download", action="store_true", help="fetch MNIST into the folder first, if it is not there")
-    network.configure_dropout(add, 0.0)
+    network.configure_dropout(add)
 
 
 def prepared(options: argparse.Namespace) -> Task:

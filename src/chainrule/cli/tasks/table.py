@@ -28,6 +28,7 @@ SUMMARY = ("Train fully connected layers to foretell a column of a CSV or Parque
            "text or few whole numbers, else a number. Nothing is filled in: a bad cell is named.")
 EXAMPLES = ("chainrule train table flowers.csv --target kind", "chainrule train table houses.csv --target price --layers 64,64")
 DEFAULT = Plan(epochs=100, rate=0.003, schedule="cosine")
+LAYERS = (64, 32)
 
 
 def configure(add: Any) -> None:
@@ -37,7 +38,7 @@ def configure(add: Any) -> None:
         help="classification or regression (default: what the column holds)")
     add("--held-out", type=values.above_zero_below_one, default=0.2, metavar="SHARE",
         help="share of the rows held out (default: 0.2)")
-    network.configure(add, layers=(64, 32))
+    network.configure(add, LAYERS)
 
 
 def prepared(options: argparse.Namespace) -> Task:
@@ -56,11 +57,11 @@ def prepared(options: argparse.Namespace) -> Task:
         metrics=("loss", "accuracy") if data.classes else ("loss", "r2"), best="accuracy" if data.classes else "r2",
         name=f"rows of {options.file.name}", classes=data.classes, facts=facts, kind="mlp",
         summary=f"{options.target} from {len(data.columns or ())} columns, "
-                + network.summary(options, len(data.columns or ()), outputs))
+                + network.summary(options, LAYERS, len(data.columns or ()), outputs))
 
 
 def restored(options: argparse.Namespace, facts: Mapping[str, Any]) -> Module:
-    return network.made(options, len(facts["columns"]), len(facts["classes"] or "1"))
+    return network.made(options, LAYERS, len(facts["columns"]), len(facts["classes"] or "1"))
 
 
 def answered(model: Module, options: argparse.Namespace, facts: Mapping[str, Any], asked: argparse.Namespace) -> Answer:

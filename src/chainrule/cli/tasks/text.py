@@ -24,7 +24,7 @@ from . import network
 SUMMARY = ("Train a network to foretell the next character of a text, and let it write. Without a FILE, it learns from the "
            "source code of Python's standard library. The end of the text is held out.")
 EXAMPLES = ("chainrule train text --model gpt", "chainrule train text poems.txt --model lstm --epochs 20")
-DEFAULT = Plan(optimizer="adamw", epochs=8, rate=0.003, schedule="cosine", clip=1.0)
+DEFAULT = Plan(optimizer="adamw", epochs=4, rate=0.003, schedule="cosine", warmup=100, clip=1.0)
 WRITTEN = 240  # characters of a sample
 
 
@@ -32,13 +32,13 @@ def configure(add: Any) -> None:
     add("file", type=Path, nargs="?", metavar="FILE", help="the text, in UTF-8")
     add("--model", choices=(*CELLS, "gpt"), default="lstm", metavar="NAME", help=f"{', '.join((*CELLS, 'gpt'))} (default: lstm)")
     add("--width", type=values.width, default=128, metavar="N", help="numbers for each character (default: 128)")
-    add("--depth", type=values.depth, metavar="N", help="layers (default: 1, or 4 for gpt)")
+    add("--depth", type=values.depth, metavar="N", help="layers (default: 1, or 2 for gpt)")
     add("--length", type=values.width, default=64, metavar="N", help="characters in a row (default: 64)")
     add("--characters", type=values.count, metavar="N",
         help="learn from so many only (default: all, or 1,000,000 of the library)")
     add("--held-out", type=values.above_zero_below_one, default=0.1, metavar="SHARE",
         help="share of the text held out (default: 0.1)")
-    network.configure_dropout(add, 0.0)
+    network.configure_dropout(add)
 
 
 def prepared(options: argparse.Namespace) -> Task:
@@ -51,10 +51,13 @@ def prepared(options: argparse.Namespace) -> Task:
     else:  # a network that keeps a state from batch to batch: each row goes on where it was
         seen, held_out = (DataLoader(part.streams(rows, length), rows) for part, rows in (
             (parts[0], batch), (parts[1], min(batch, max((len(parts[1]) - 1) // length, 1)))))
+    name = whole.name.removeprefix("characters of ")
     return Task(model, NextCharacter(), seen, held_out, metrics=("loss", "perplexity"), carry=options.model != "gpt",
-                name=whole.name, facts=facts, fingerprint=fingerprint(whole.codes), write=writer(model, whole, parts[1], options),
+                write=writer(model, whole, parts[1], options),
+                name=f"pieces of {name}", facts=facts, fingerprint=fingerprint(whole.codes),
                 kind=options.model,
-                summary=f"{options.model}, width {options.width}, {len(whole.vocabulary)} different characters")
+                summary=f"{options.model}, width {options.width}, pieces of {length} characters, "
+                        f"{len(whole.vocabulary)} different ones")
 
 
 def writer(model: Module, whole: Text, held_out: Text, options: argparse.Namespace) -> Any:
@@ -67,7 +70,7 @@ def writer(model: Module, whole: Text, held_out: Text, options: argparse.Namespa
 def restored(options: argparse.Namespace, facts: Mapping[str, Any]) -> Module:
     symbols, width, dropout = len(facts["vocabulary"]), options.width, options.dropout
     if options.model == "gpt":
-        return GPT(symbols, width=width, layers=options.depth or 4, heads=heads_of(width), context=options.length,
+        return GPT(symbols, width=width, layers=options.depth or 2, heads=heads_of(width), context=options.length,
                    dropout=dropout)
     return Recurrent(symbols, options.model, width=width, layers=options.depth or 1, dropout=dropout)
 
