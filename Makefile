@@ -30,7 +30,7 @@ help:
 
 demo: .venv/base
 	$(BIN)/chainrule explain --example neuron
-	$(BIN)/chainrule train digits --out runs/demo
+	$(BIN)/chainrule train digits
 
 gallery: .venv/base
 	$(BIN)/python docs/write_gallery.py

@@ -126,6 +126,10 @@ def test_digits_are_recognized_in_pictures_and_rows(model, tmp_path, capsys):
     Image.fromarray(pixels).resize((64, 64), 0).save(tmp_path / "zero.png")
     code, out, _ = called(capsys, "predict", tmp_path / "run", tmp_path / "zero.png")
     assert code == 0 and "inverted" in out
+    if model == "mlp":
+        assert called(capsys, "explain", tmp_path / "run", "--of", "fc1.bias[0]", "--rows", "0")[0] == 0
+    else:
+        assert "no recipe" in refused(capsys, "explain", tmp_path / "run", "--of", "fc1.bias[0]")
     header = ",".join(f"p{i}" for i in range(64))
     np.savetxt(tmp_path / "rows.csv", digits().inputs[:2], delimiter=",", header=header, comments="")
     assert called(capsys, "predict", tmp_path / "run", tmp_path / "rows.csv")[0] == 0

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         answer.write(options.out)
         screen.result("\n".join([f"wrote {options.out}", *answer.said]))
     else:
-        print(screen.verbatim(answer.text) if answer.text is not None else answer.shown(screen.width))
+        print(screen.verbatim(answer.text, "") if answer.text is not None else answer.shown(screen.width))
     return GOOD
 
 

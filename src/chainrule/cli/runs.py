@@ -11,6 +11,7 @@ from .screen import Screen
 from .train import RUNS
 
 NAMES = ("name", "task", "model", "passes", "best", "state", "when")
+MOST = {"name": 14, "model": 10, "best": 16}  # columns, so that a line fits
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 def lines(rows: list[dict[str, str]], width: int) -> list[str]:
     """A table that fits the terminal."""
     whole = [row for row in rows if "task" in row]
-    wide = {name: min(max([len(name), *(len(row[name]) for row in whole)]), 24) for name in NAMES}
+    wide = {name: min(max([len(name), *(len(row[name]) for row in whole)]), MOST.get(name, 24)) for name in NAMES}
     out = []
     for row in [dict(zip(NAMES, NAMES)), *rows]:
         if "task" in row:

@@ -62,12 +62,12 @@ class Screen:
         except UnicodeEncodeError:
             return True
 
-    def verbatim(self, text: str) -> str:
+    def verbatim(self, text: str, indent: str = "  ") -> str:
         """A text that a network wrote, line by line, with nothing in it that a terminal would obey, or could not show."""
         def safe(c: str) -> str:
             return c if c.isprintable() and c.encode(self.console.encoding, "ignore") else "?"
         lines = ["".join(map(safe, line.expandtabs(4))) for line in text.split("\n")]
-        return "\n".join(piece for line in lines for piece in folded(f"  {line}", self.width))
+        return "\n".join(piece for line in lines for piece in folded(indent + line, self.width))
 
 
 def folded(line: str, width: int) -> list[str]:

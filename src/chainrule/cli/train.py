@@ -24,6 +24,7 @@ from .screen import Screen, warnings_in_one_line
 from .tasks import TASKS, module_of, named
 
 RUNS = Path("runs")
+OF_THIS_CALL = ("--resume", "--quiet", "--no-progress")  # what has no part in repeating a run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     parser = parser_of(task, module)
     given = parser.parse_args(words)
     typed = words if task == "script" else [task, *words]
-    kept = [word for word in typed if word != "--resume"]
+    kept = [word for word in typed if word not in OF_THIS_CALL]
     folder = chosen_folder(given, task)
     command = folder.config["command"] if folder.begun else shlex.join(["chainrule", "train", *kept])
     return trained(Call(task, module, parser, given, folder, command))

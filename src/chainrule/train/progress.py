@@ -27,7 +27,7 @@ class ProgressBar(Listener):
         self.epochs, self.groups = epochs, trainer.optimizer.param_groups
         self.began, self.shown, self.mean, self.first = time.perf_counter(), 0.0, 0.0, trainer.place.step
         self.task = self.bar.add_task("", total=epochs * steps or None, completed=self.first, loss="-",
-                                      epoch=f"{trainer.place.epoch}/{epochs}", speed="-", rate=f"{self.groups[0]['lr']:g}")
+                                      epoch=f"{trainer.place.epoch}/{epochs}", speed="-", rate=f"{self.groups[0]['lr']:.3g}")
         self.bar.start()
 
     def after_step(self, step: Step) -> None:
@@ -42,7 +42,7 @@ class ProgressBar(Listener):
     def show(self, now: float) -> None:
         self.shown = now
         self.bar.update(self.task, completed=self.step.number, epoch=f"{self.step.epoch}/{self.epochs}", loss=f"{self.mean:.4f}",
-                        rate=f"{self.groups[0]['lr']:g}", speed=f"{(self.step.number - self.first) / (now - self.began):,.0f}")
+                        rate=f"{self.groups[0]['lr']:.3g}", speed=f"{(self.step.number - self.first) / (now - self.began):,.0f}")
 
     def end(self) -> None:
         self.bar.stop()

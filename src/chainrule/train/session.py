@@ -4,6 +4,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ POINTS = 400  # of a curve of gradient norms that are kept
 DRAWN = 80  # and drawn: means of neighbours
 SAMPLES = 6  # how many a network writes while it learns
 SECONDS = 10  # between checkpoints: each costs a moment, as the disk must have it
+CAPTION = 96  # characters below the title of a curve
 MOST_LOSSES = 4000  # that a report draws
 
 
@@ -95,7 +97,7 @@ class Session:
             self.history, FiniteLoss(), self.norms, *listeners, *plan.schedules(optimizer, self.steps),
             *([self.samples] if self.samples else []),
             *([EarlyStopping(metric, patience=plan.early_stopping)] if plan.early_stopping else []),
-            *([StopAfter(plan.steps)] if plan.steps else []),
+            *([StopAfter(plan.steps)] if plan.steps and plan.steps != self.epochs * per_pass else []),
             *([TensorBoard(folder.path / EVENTS)] if plan.tensorboard else []),
             Log(folder.path / LOG), Log(folder.path / STEPS, per="step"),
             Checkpoints(folder.checkpoints, every_passes=None, every_steps=plan.checkpoint_every,
@@ -117,8 +119,9 @@ class Session:
         path = self.folder.path
         save_weights(path / WEIGHTS, self.task.model, {"task": self.task.name})
         write_json(path / METRICS, self.metrics(finished))
-        caption = ", ".join([f"{self.plan.told}", *(f"held-out {name} {shown(name, v)}" for name, v in self.measures.items())])
-        write_safely(path / CURVE, svg(self.title, caption, self.panels(), x_label="epoch").encode())
+        caption = ", ".join([*(f"held-out {name} {shown(name, v)}" for name, v in self.measures.items()), self.plan.told])
+        curve = svg(self.title, shorten(caption, CAPTION, placeholder=" ..."), self.panels(), x_label="epoch")
+        write_safely(path / CURVE, curve.encode())
         write_safely(path / REPORT, self.report(configuration, finished).page().encode())
 
     @property
