@@ -86,7 +86,7 @@ def test_a_network_learns_a_text_and_writes(model, tmp_path, capsys):
 
 def test_without_a_file_it_learns_from_pythons_library(tmp_path, capsys):
     out = trained(capsys, tmp_path / "run", "text", "--characters", 3000, "--width", "8", "--steps", "3", "--length", "16")
-    assert "characters of Python's library" in out
+    assert "pieces of Python's library" in out
     assert json.loads((tmp_path / "run/metrics.json").read_text())["steps"] == 3
 
 
@@ -204,6 +204,13 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path, capsys, monkeypatch):
     assert "other options: rate was not given, and is 0.1 now" in err
     code, out, _ = called(capsys, "train", *small, "--resume")
     assert code == 0 and "runs/digits-2 is finished already" in out
+
+
+def test_a_folder_in_which_nothing_was_learned_is_taken_again(script, tmp_path, capsys):
+    (tmp_path / "nan.py").write_text(textwrap.dedent(SCRIPT) + "\nx[3, 1] = np.nan\n")
+    err = refused(capsys, "train", f"{tmp_path / 'nan.py'}:build", "--out", tmp_path / "run")
+    assert "row 3, column 1 is nan" in err
+    trained(capsys, tmp_path / "run", f"{script}:build")
 
 
 def test_runs_are_listed_damaged_ones_too(tmp_path, capsys):

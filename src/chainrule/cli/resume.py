@@ -33,4 +33,4 @@ def call_of(folder: RunFolder) -> Call:
     module = module_of(config["task"])
     parser = parser_of(config["task"], module)
     options = shared.read_again(parser, config["options"], folder.path / CONFIG)
-    return Call(config["task"], module, parser, options, folder, config["command"])
+    return Call(config["task"], module, parser, options, folder, config["command"], going_on=True)

@@ -15,7 +15,7 @@ from chainrule import random
 from chainrule.errors import InputError
 from chainrule.train.listeners import Interruption
 from chainrule.train.plan import Plan
-from chainrule.train.run_folder import REPORT, RunFolder, free, taken
+from chainrule.train.run_folder import REPORT, RunFolder, free, last
 from chainrule.train.session import Session, must_be_the_same, shown, versions
 
 from . import options as shared
@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     typed = words if task == "script" else [task, *words]
     kept = [word for word in typed if word not in OF_THIS_CALL]
     folder = chosen_folder(given, task)
-    command = folder.config["command"] if folder.begun else shlex.join(["chainrule", "train", *kept])
-    return trained(Call(task, module, parser, given, folder, command))
+    command = folder.config["command"] if given.resume else shlex.join(["chainrule", "train", *kept])
+    return trained(Call(task, module, parser, given, folder, command, going_on=given.resume))
 
 
 def parser_of(task: str, module: Any) -> Parser:
@@ -72,12 +72,12 @@ def chosen_folder(options: argparse.Namespace, task: str) -> RunFolder:
     """The folder of the run: a new one, or with --resume the last one. Raises InputError where it holds a run already."""
     path = options.out or RUNS / task
     if options.resume:
-        last = [RunFolder(path)] if options.out else list(taken(path))
-        if not last or not last[-1].begun:
+        folder = RunFolder(path) if options.out else last(path)
+        if not folder.begun:
             raise InputError(f"there is nothing to resume: {path} holds no run. Leave --resume out to begin one.")
-        return last[-1]
-    folder = free(path) if options.out is None else RunFolder(path)
-    if folder.begun:
+        return folder
+    folder = RunFolder(path) if options.out else free(path)
+    if folder.worth_keeping:
         raise InputError(f"{folder} holds a run already. Go on with it: chainrule resume {shlex.quote(str(folder))} (or "
                          "--resume); or choose another folder: --out DIR.")
     return folder
@@ -93,6 +93,7 @@ class Call:
     options: argparse.Namespace
     folder: RunFolder
     command: str
+    going_on: bool
 
     @property
     def plan(self) -> Plan:
@@ -134,7 +135,7 @@ def trained(call: Call) -> int:
 def begin(call: Call, session: Session) -> None:
     """Write down what the run is; or see that it is what was begun. Raises InputError, ArgumentError, StorageError."""
     task, folder, options = session.task, call.folder, shared.kept(call.parser, call.options)
-    if folder.begun:
+    if call.going_on:
         same = folder.config["task"] == call.name
         other = shared.difference(options, folder.config["options"]) if same else f"the task was {folder.config['task']}"
         if other:

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ class RunFolder:
         """Whether there is a checkpoint. Raises StorageError."""
         return bool(checkpoints_in(self.checkpoints))
 
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether anything was learned, so that nothing may be written over it. Raises StorageError."""
+        return self.begun and (self.can_go_on or (self.path / WEIGHTS).exists())
+
     def passes(self) -> list[dict[str, float]]:
         """The rows of the log: the passes that were made. Raises DataError, StorageError."""
         path = self.path / LOG
@@ -116,21 +122,21 @@ class RunFolder:
         }
 
 
-def with_number(path: Path, number: int) -> Path:
-    return path if number < 2 else path.with_name(f"{path.name}-{number}")
-
-
-def taken(path: Path) -> Iterator[RunFolder]:
-    """The runs called like this path, without a number and with the numbers 2, 3, ..."""
-    number = 1
-    while (folder := RunFolder(with_number(path, number))).begun:
-        yield folder
-        number += 1
+def called(path: Path) -> Iterator[RunFolder]:
+    """The folders of runs called like this path, without a number and with the numbers 2, 3, ..."""
+    yield RunFolder(path)
+    yield from (RunFolder(path.with_name(f"{path.name}-{number}")) for number in count(2))
 
 
 def free(path: Path) -> RunFolder:
-    """The first folder called like this that holds no run."""
-    return RunFolder(with_number(path, len(list(taken(path))) + 1))
+    """The first folder called like this that holds nothing worth keeping."""
+    return next(folder for folder in called(path) if not folder.worth_keeping)
+
+
+def last(path: Path) -> RunFolder:
+    """The last run called like this; where there is none, the folder of the first."""
+    begun = list(takewhile(lambda folder: folder.begun, called(path)))
+    return begun[-1] if begun else RunFolder(path)
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.core.tree import flatten
 from chainrule.nn.module import Module
 
+from .feeding import is_pair
 from .metrics import HIGHER_IS_BETTER
 from .update import Loss
 
@@ -46,8 +47,11 @@ class Task:
     fingerprint: str | None = None
 
     def __post_init__(self) -> None:
-        if self.fingerprint is None and hasattr(self.data, "inputs"):
-            self.fingerprint = fingerprint(self.data.inputs, self.data.targets)
+        data = getattr(self.data, "dataset", self.data)
+        if self.fingerprint is None and hasattr(data, "inputs"):
+            self.fingerprint = fingerprint(data.inputs, data.targets)
+        elif self.fingerprint is None and is_pair(data):
+            self.fingerprint = fingerprint(*data)
 
     @property
     def parameters(self) -> int:
@@ -65,7 +69,7 @@ def rows(data: Any) -> int | None:
     if data is None:
         return 0
     data = getattr(data, "dataset", data)
-    if isinstance(data, tuple):
+    if is_pair(data):
         return len(data[0])
     return len(data) if hasattr(data, "rows") else None
 

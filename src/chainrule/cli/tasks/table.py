@@ -42,7 +42,7 @@ def configure(add: Any) -> None:
 
 
 def prepared(options: argparse.Namespace) -> Task:
-    data = table(options.file, options.target, task=options.task)
+    data = replace(table(options.file, options.target, task=options.task), name=f"rows of {options.file.name}")
     seen, held_out = data.split(options.held_out, seed=options.seed, stratified=data.classes is not None)
     scaling = Standardization.fit(seen)
     facts = {"columns": data.columns, "classes": data.classes, "scaling": asdict(scaling), "targets": None}
@@ -55,7 +55,7 @@ def prepared(options: argparse.Namespace) -> Task:
     return Task(
         restored(options, facts), CrossEntropyLoss() if data.classes else MSELoss(), seen, held_out,
         metrics=("loss", "accuracy") if data.classes else ("loss", "r2"), best="accuracy" if data.classes else "r2",
-        name=f"rows of {options.file.name}", classes=data.classes, facts=facts, kind="mlp",
+        name=data.name, classes=data.classes, facts=facts, kind="mlp",
         summary=f"{options.target} from {len(data.columns or ())} columns, "
                 + network.summary(options, LAYERS, len(data.columns or ()), outputs))
 
