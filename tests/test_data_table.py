@@ -78,6 +78,14 @@ def test_classes_and_columns_of_one_table_serve_another(tmp_path):
         cr.data.table(path, "kind", columns=first.columns, classes=first.classes)
 
 
+def test_a_target_that_is_optional_may_be_missing(tmp_path):
+    known = {"columns": ("u",), "classes": ("a", "b"), "optional": True}
+    with_it = cr.data.table(written(tmp_path, "goal,u\nb,1\n"), "goal", **known)
+    without = cr.data.table(written(tmp_path, "u,v\n1,2\n"), "goal", **known)
+    assert with_it.targets.tolist() == [1] and without.targets is None
+    assert with_it.inputs.tolist() == without.inputs.tolist() == [[1.0]]
+
+
 def test_parquet_gives_what_csv_gives(tmp_path):
     import pyarrow
     from pyarrow import parquet

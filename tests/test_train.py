@@ -274,6 +274,11 @@ def test_curves_come_from_the_history():
     history.after_epoch(train.Epoch(1, 2.5, 0.1, {"accuracy": 0.5}))
     loss, accuracy = history.panels()
     assert list(loss.series[1].xs) == [0.5, 1.0, 1.5] and accuracy.percent
+    assert list(history.panels(at_most=2)[0].series[1].xs) == [0.75, 1.5]
+    assert list(history.panels(at_most=2)[0].series[1].ys) == [2.5, 1.0]
+    history.after_epoch(train.Epoch(2, 1.0, 0.1, {"loss": 0.7, "accuracy": 0.6, "r2": 0.2}))
+    loss, _, other = history.panels()
+    assert [s.name for s in loss.series] == ["mean of the pass", "held out", "each batch"] and other.title == "held-out r2"
     assert cr.train is train
 
 

@@ -23,10 +23,9 @@ from .ops.softmax import softmax
 from .optim.adam import Adam, AdamW
 from .optim.optimizer import Optimizer
 from .optim.sgd import SGD
-from .tensor import no_grad
 from .train.events import Listener
 from .train.listeners import FiniteLoss
-from .train.trainer import Trainer
+from .train.trainer import Trainer, predictions
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -40,7 +39,6 @@ Build = Callable[[int, int], Module]
 Matrix = np.ndarray[Any, Any]
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 HIDDEN = 64
-LARGE = 4096  # rows that are predicted at a time
 
 
 @contextmanager
@@ -107,9 +105,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """What the network says of the rows of `x`."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype=np.float32)
-        self.module_.eval()
-        with no_grad():
-            return np.concatenate([np.asarray(self.module_(x[i:i + LARGE])) for i in range(0, len(x), LARGE)])
+        return predictions(self.module_, x)
 
 
 class Classifier(ClassifierMixin, Network):  # type: ignore[misc]

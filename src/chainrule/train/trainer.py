@@ -174,13 +174,7 @@ class Trainer:
     # ---------------------------------------------------------------- use
     def predict(self, inputs: Any) -> np.ndarray[Any, Any]:
         """What the model says of these inputs, nothing being recorded."""
-        mode, rows = self.model.training, rows_of(inputs)
-        self.model.eval()
-        with no_grad():
-            pieces = [said(self.model, part(inputs, i, i + LARGE) if rows > LARGE else inputs, None, self.carry)[0]
-                      for i in range(0, max(rows, 1), LARGE)]
-        self.model.train(mode)
-        return np.asarray(pieces[0]) if len(pieces) == 1 else np.concatenate([np.asarray(piece) for piece in pieces])
+        return predictions(self.model, inputs, carry=self.carry)
 
     def evaluate(self, data: Any, *, metrics: Any = None, batch: int = LARGE) -> dict[str, float]:
         """The metrics on data, by name; the loss is the mean over rows. Raises ArgumentError for an unknown metric, DataError."""
@@ -227,6 +221,17 @@ class Trainer:
         """Call this method of all listeners that have one of their own."""
         for listener in self.listeners:
             getattr(listener, event)(*what)
+
+
+def predictions(model: Module, inputs: Any, *, carry: bool = False) -> np.ndarray[Any, Any]:
+    """What a model says of inputs, some rows at a time, nothing being recorded."""
+    mode, rows = model.training, rows_of(inputs)
+    model.eval()
+    with no_grad():
+        pieces = [said(model, part(inputs, i, i + LARGE) if rows > LARGE else inputs, None, carry)[0]
+                  for i in range(0, max(rows, 1), LARGE)]
+    model.train(mode)
+    return np.asarray(pieces[0]) if len(pieces) == 1 else np.concatenate([np.asarray(piece) for piece in pieces])
 
 
 def measured(wanted: Any, loss: float, predictions: Any = None, targets: Any = None) -> dict[str, float]:

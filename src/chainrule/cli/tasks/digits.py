@@ -54,4 +54,4 @@ def restored(options: argparse.Namespace, facts: Mapping[str, Any]) -> Module:
 
 
 def answered(model: Module, options: argparse.Namespace, facts: Mapping[str, Any], asked: argparse.Namespace) -> Answer:
-    return pictures.answered(lambda x: model(x.reshape(len(x), -1)), asked.data, SHAPE, CLASSES)
+    return pictures.answered(model, asked.data, SHAPE, CLASSES, flat=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,26 +14,19 @@ from chainrule.data.npz import Arrays, npz
 from chainrule.data.table import table
 from chainrule.errors import DataError
 from chainrule.nn.module import Module
-from chainrule.tensor import no_grad
+from chainrule.train.trainer import predictions
 
 from ..answer import Answer, of_classes
 
-PIECE = 1024
 INK = "light ink on dark paper was expected: the picture was inverted"
 
 
-def answered(model: Module, path: str, shape: tuple[int, int, int], classes: Sequence[str]) -> Answer:
-    """What a network says of pictures of this shape (channels, height, width), which it takes in rows of that shape."""
+def answered(model: Module, path: str, shape: tuple[int, int, int], classes: Sequence[str], *, flat: bool = False) -> Answer:
+    """What a network says of pictures of this shape (channels, height, width), which it takes so, or `flat` as rows of pixels."""
     data, notes = read(Path(path), shape)
-    scores = scores_of(model, data.inputs.reshape(-1, *shape))
-    answer = of_classes(scores, classes, data.targets)
+    inputs = data.inputs.reshape(len(data), *((-1,) if flat else shape))
+    answer = of_classes(predictions(model, inputs), classes, data.targets)
     return replace(answer, said=[*notes, *answer.said])
-
-
-def scores_of(model: Module, inputs: Any) -> np.ndarray[Any, Any]:
-    """What a network says, some rows at a time."""
-    with no_grad():
-        return np.concatenate([np.asarray(model(inputs[i:i + PIECE])) for i in range(0, len(inputs), PIECE)])
 
 
 def read(path: Path, shape: tuple[int, int, int]) -> tuple[Dataset, list[str]]:

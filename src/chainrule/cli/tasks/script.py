@@ -18,9 +18,9 @@ from chainrule.errors import ChainruleError, DataError, InputError
 from chainrule.nn.module import Module
 from chainrule.train.plan import Plan
 from chainrule.train.task import Task
+from chainrule.train.trainer import predictions
 
 from ..answer import Answer, of_classes
-from .pictures import scores_of
 
 SUMMARY = ("Train a network of your own: FUNCTION in FILE.py is called without arguments and returns (model, loss, data) or "
            "(model, loss, data, held_out), or a chainrule.train.Task. Data are a Dataset, a DataLoader, a pair "
@@ -125,7 +125,7 @@ def answered(model: Module, options: argparse.Namespace, facts: Mapping[str, Any
         data = table(path, None)
     file, _ = parts(options.source)
     with blaming(file):
-        scores = scores_of(model, data.inputs)
+        scores = predictions(model, data.inputs)
     if scores.shape[:1] != (len(data),):
         raise DataError(f"{path}: for {len(data)} rows the model says something of shape {scores.shape}.")
     classes = facts.get("classes")

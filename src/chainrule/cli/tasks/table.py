@@ -18,11 +18,11 @@ from chainrule.nn.module import Module
 from chainrule.train.metrics import r2
 from chainrule.train.plan import Plan
 from chainrule.train.task import Task
+from chainrule.train.trainer import predictions
 
 from .. import values
 from ..answer import Answer, of_classes
 from . import network
-from .pictures import scores_of
 
 SUMMARY = ("Train fully connected layers to foretell a column of a CSV or Parquet file from all others: a class where it holds "
            "text or few whole numbers, else a number. Nothing is filled in: a bad cell is named.")
@@ -66,7 +66,7 @@ def restored(options: argparse.Namespace, facts: Mapping[str, Any]) -> Module:
 
 def answered(model: Module, options: argparse.Namespace, facts: Mapping[str, Any], asked: argparse.Namespace) -> Answer:
     data = read(Path(asked.data), options.target, facts)
-    scores = scores_of(model, Standardization(**facts["scaling"])(data.inputs))
+    scores = predictions(model, Standardization(**facts["scaling"])(data.inputs))
     if facts["classes"]:
         return of_classes(scores, facts["classes"], data.targets)
     numbers = Standardization(**facts["targets"]).inverse(scores.astype(np.float64))
