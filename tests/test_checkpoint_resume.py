@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,6 +144,16 @@ def test_the_last_ones_and_the_best_stay(tmp_path):
     assert names[-1] == f"pass-{EPOCHS}-step-{STEPS}" and len(names) in (2, 3)
     assert not list(tmp_path.glob(".*"))
     assert read_checkpoint(tmp_path / names[-1]).state["listeners"]["Checkpoints"]["best"] in names
+
+
+def test_checkpoints_are_taken_every_so_many_seconds(tmp_path, monkeypatch):
+    ticks = iter(range(10 ** 6))  # each step, and each checkpoint, takes a second
+    monkeypatch.setattr("chainrule.train.keeping.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    data, model = killing.data(), nn.Linear(6, 3)
+    keeping = train.Checkpoints(tmp_path, every_passes=None, every_seconds=4, keep=100)
+    trainer = train.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()), [keeping], compile=False)
+    trainer.fit(data, epochs=1, batch=8)
+    assert [path.name for path in checkpoints_in(tmp_path)] == [f"pass-0-step-{n}" for n in (0, 4, 8, 12)] + ["pass-1-step-12"]
 
 
 def test_a_folder_with_another_training_is_refused_and_stays(tmp_path):

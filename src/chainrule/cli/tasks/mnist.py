@@ -20,13 +20,13 @@ from . import network, pictures
 SUMMARY = ("Train a convolutional network on images in MNIST's files (train-images-idx3-ubyte and so on, as they are or as .gz); "
            "the test images are held out.")
 EXAMPLES = ("chainrule train mnist --path data/mnist --epochs 5", "chainrule train mnist --path data/mnist --download")
-DEFAULT = Plan(epochs=5, batch=64, rate=0.001)
+DEFAULT = Plan(epochs=10, batch=64, rate=0.003, schedule="cosine")
 
 
 def configure(add: Any) -> None:
     add("--path", type=Path, required=True, metavar="DIR", help="folder with the four files")
     add("--download", action="store_true", help="fetch MNIST into the folder first, if it is not there")
-    network.configure_dropout(add)
+    network.configure_dropout(add, 0.25)
 
 
 def prepared(options: argparse.Namespace) -> Task:

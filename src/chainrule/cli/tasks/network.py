@@ -21,9 +21,9 @@ def configure(add: Any, layers: tuple[int, ...]) -> None:
     configure_dropout(add)
 
 
-def configure_dropout(add: Any) -> None:
-    add("--dropout", type=values.share, default=0.0, metavar="P",
-        help="drop values with this chance while learning (default: 0)")
+def configure_dropout(add: Any, default: float = 0.0) -> None:
+    add("--dropout", type=values.share, default=default, metavar="P",
+        help=f"drop values with this chance while learning (default: {default:g})")
 
 
 def recipe_of(options: argparse.Namespace, layers: tuple[int, ...]) -> Recipe:
