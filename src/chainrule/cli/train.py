@@ -16,7 +16,7 @@ from chainrule.errors import InputError
 from chainrule.train.listeners import Interruption
 from chainrule.train.plan import Plan
 from chainrule.train.run_folder import REPORT, RunFolder, free, last
-from chainrule.train.session import Session, must_be_the_same, shown, versions
+from chainrule.train.session import Session, counted, must_be_the_same, shown, versions
 
 from . import options as shared
 from .main import GOOD, INTERRUPTED, Parser
@@ -159,10 +159,8 @@ def configuration(call: Call, plan: Plan) -> dict[str, str]:
 # ---------------------------------------------------------------------------------------- what is said
 def opening(session: Session) -> str:
     task, going_on = session.task, session.folder.can_go_on
-    seen, held_out = task.counts["train"], task.counts["held_out"]
-    rows = ", ".join([*([f"{seen:,} to train on"] if seen else []), *([f"{held_out:,} held out"] if held_out else [])])
     return "\n".join([
-        f"{task.name}: {rows}" if rows else task.name,
+        ": ".join(filter(None, [task.name, counted(task)])),
         f"network: {', '.join(filter(None, [task.summary, f'{task.parameters:,} parameters']))}",
         f"optimizer: {session.plan.told}",
         f"folder: {session.folder}{' (going on from its last checkpoint)' if going_on else ''}"

@@ -115,7 +115,7 @@ class Plan:
         return [Schedule(rates.SequentialLR(optimizer, [rising, after], milestones=[self.warmup]), per="step")]
 
     def passes(self, per_pass: int) -> int:
-        """How many passes over the data, of so many steps each, are begun. Raises ArgumentError."""
+        """How many passes over the data, of so many steps each (0: nobody knows), are begun."""
         if self.steps is None:
             return self.epochs
         return -(-self.steps // per_pass) if per_pass else 10 ** 9

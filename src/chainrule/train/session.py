@@ -147,8 +147,7 @@ class Session:
         if self.history.epochs:
             results["training loss"] = f"{self.history.epochs[-1].loss:.4g}"
         results |= {"steps": f"{self.trainer.place.step:,}", "passes": f"{self.trainer.place.epoch} of {self.epochs}"}
-        data = [f"{task.name}: {count}" for count in [counted(task)] if count]
-        notes = ["; ".join([*data, *([task.summary] if task.summary else []), f"{task.parameters:,} parameters"]),
+        notes = ["; ".join(filter(None, [counted(task), task.summary, f"{task.parameters:,} parameters"])),
                  *([] if finished else [f"Interrupted. To go on: chainrule resume {self.folder}"])]
         per_pass = self.history.steps_per_epoch
         norms = [Series(name, thinned([s / per_pass for s in self.norms.steps]), thinned(values))
