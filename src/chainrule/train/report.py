@@ -110,7 +110,7 @@ class Report:
         if self.gradients and self.gradients.series:
             yield "<h2>Gradients, layer by layer</h2>"
             yield figure(svg("", "", [self.gradients], x_label=self.x_label, style=""),
-                         "The norm of each parameter's gradient; the first layers blue, the last ones red. Norms that shrink "
+                         "The norm of each layer's gradient; the first layers blue, the last ones red. Norms that shrink "
                          "from red to blue vanish on their way back, norms that grow explode.")
 
     def confused(self) -> Iterable[str]:
