@@ -17,10 +17,13 @@ PAGE = Path(__file__).parent / "names.md"
 
 
 def sections() -> list[tuple[str, list[str]]]:
-    """The modules the package imports from, in order, with the names it takes from each."""
+    """The modules the package imports from, in order, with the names it takes from each; the namespaces, those that are loaded
+    later too, come last."""
     tree = ast.parse(Path(chainrule.__file__).read_text())
-    return [(node.module or "", [alias.asname or alias.name for alias in node.names])
-            for node in tree.body if isinstance(node, ast.ImportFrom) and node.level]
+    found = [(node.module or "", [alias.asname or alias.name for alias in node.names])
+             for node in tree.body if isinstance(node, ast.ImportFrom) and node.level]
+    *others, (module, namespaces) = found
+    return [*others, (module, sorted([*namespaces, *chainrule.LATER]))]
 
 
 def sentence(thing: object) -> str:

@@ -142,6 +142,13 @@ def test_importing_and_using_chainrule_loads_no_optional_library():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_namespaces_that_few_need_are_loaded_when_they_are_asked_for():
+    program = ("import sys, chainrule as cr; later = {f'chainrule.{name}' for name in cr.LATER};"
+               "assert later.isdisjoint(sys.modules) and {*cr.LATER} <= {*dir(cr)};"
+               "assert cr.data.digits and cr.train.Trainer and cr.interop.scipy; from chainrule import train")
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_import_needs_numpy_alone():
     for path in FILES:
         if RUNG.get(place(path), 9) <= 4:

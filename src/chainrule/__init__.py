@@ -81,11 +81,19 @@ from numpy import (
     bool_ as bool, e, float32, float64, inf, int8, int16, int32, int64, nan, newaxis, pi, uint8, uint16, uint32, uint64,
 )
 
-from . import data, interop, linalg, nn, optim, random, train
+from . import linalg, nn, optim, random
+
+from typing import Any as _Any
+
+LATER = ("data", "interop", "sklearn", "train")  # loaded when asked for: importing all takes half as long again
 
 
-def __getattr__(name: str) -> object:
-    if name == "sklearn":  # loads scikit-learn, which takes a second and may not be there
+def __getattr__(name: str) -> _Any:
+    if name in LATER:
         from importlib import import_module
-        return import_module("chainrule.sklearn")
+        return import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *LATER])
