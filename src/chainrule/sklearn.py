@@ -20,11 +20,9 @@ from .nn.linear import Linear
 from .nn.loss import CrossEntropyLoss, MSELoss
 from .nn.module import Module
 from .ops.softmax import softmax
-from .optim.adam import Adam, AdamW
-from .optim.optimizer import Optimizer
-from .optim.sgd import SGD
 from .train.events import Listener
 from .train.listeners import FiniteLoss
+from .train.plan import OPTIMIZERS
 from .train.trainer import Trainer, predictions
 
 try:
@@ -37,7 +35,6 @@ except ImportError as error:
 
 Build = Callable[[int, int], Module]
 Matrix = np.ndarray[Any, Any]
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 HIDDEN = 64
 
 
@@ -94,7 +91,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2 ** 31))
         with seeded(seed), np.errstate(all="ignore"):  # numbers that overflow end in a loss that is none, told in words
             self.module_ = self.made(x.shape[1], outputs)
-            optimizer = OPTIMIZERS[self.optimizer](self.module_.parameters(), lr=self.lr)
+            optimizer = OPTIMIZERS[self.optimizer].made(self.module_.parameters(), lr=self.lr)
             trainer = Trainer(self.module_, self.criterion(), optimizer, [FiniteLoss(), *self.listeners],
                               compile=self.compile)
             trainer.fit(Dataset(x, y), epochs=self.epochs, batch=self.batch_size)
@@ -112,9 +109,10 @@ class Classifier(ClassifierMixin, Network):  # type: ignore[misc]
     """A network that tells classes, trained with cross-entropy.
 
     `module` is a network from (n, features) to (n, classes) scores, of which each fit trains a copy, or a function of the two
-    numbers that makes one; by default one hidden layer of 64. `optimizer` is "sgd", "adam" or "adamw", `lr` its rate;
-    `random_state` decides weights, order and dropout; `compile` makes each fit begin with the compiling of its step, which pays
-    off from some thousand steps on; `listeners` are told how training goes. Features are taken as float32: scale them first.
+    numbers that makes one; by default one hidden layer of 64. `optimizer` is a name that `chainrule train --optimizer` takes, and
+    `lr` its rate; `random_state` decides weights, order and dropout; `compile` makes each fit begin with the compiling of its
+    step, which pays off from some thousand steps on; `listeners` are told how training goes. Features are taken as float32:
+    scale them first.
 
     After `fit`: `classes_`, `module_` (the trained network), `n_features_in_`. Raises what scikit-learn's estimators raise, and
     DivergenceError.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.ops.softmax import softmax
 from chainrule.train.files import write_safely
 
 MOST_ROWS = 20  # on the terminal
@@ -49,8 +50,7 @@ def cell(value: Any) -> str:
 def of_classes(scores: np.ndarray[Any, Any], classes: Sequence[str], targets: Any = None) -> Answer:
     """Of scores (rows, classes): the likeliest class of each row and its chance; and where the targets are known, how many are
     right."""
-    chances = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
-    chances /= chances.sum(axis=1, keepdims=True)
+    chances = np.asarray(softmax(scores.astype(np.float64), axis=1))
     best = chances.argmax(axis=1)
     rows = [[i, classes[k], round(float(chances[i, k]), 6)] for i, k in enumerate(best)]
     if targets is None:

@@ -13,10 +13,11 @@ from typing import Any
 
 from chainrule import random
 from chainrule.errors import InputError
+from chainrule.train.files import versions
 from chainrule.train.listeners import Interruption
 from chainrule.train.plan import Plan
 from chainrule.train.run_folder import REPORT, RunFolder, free, last
-from chainrule.train.session import Session, counted, must_be_the_same, shown, versions
+from chainrule.train.session import Session, counted, must_be_the_same, shown
 
 from . import options as shared
 from .main import GOOD, INTERRUPTED, Parser

@@ -4,12 +4,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+
+import numpy as np
 
 from chainrule.errors import DataError, StorageError
 
@@ -70,6 +73,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def json_bytes(content: Mapping[str, Any]) -> bytes:
     lines = [f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in content.items()]
     return "\n".join(["{", ",\n".join(lines), "}", ""]).encode()
+
+
+def versions() -> dict[str, str]:
+    """What wrote a file, to be written into it."""
+    from chainrule import __version__  # no file of the package names the package at the top
+    return {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def read_whole(path: Path, most: int | None = None) -> bytes:

@@ -26,6 +26,7 @@ from chainrule.nn.transformer_stack import TransformerEncoder
 from chainrule.ops.broadcasting import reshape
 from chainrule.ops.cross_entropy import cross_entropy
 from chainrule.ops.movement import swapaxes
+from chainrule.ops.softmax import softmax
 from chainrule.random import Generator
 from chainrule.tensor import no_grad
 
@@ -116,9 +117,8 @@ class Writer:
         self.model.eval()
         next_scores = self.of_windows(codes) if isinstance(self.model, GPT) else self.with_a_state(codes)
         while len(codes) < len(begin) + length:
-            heights = np.asarray(next(next_scores), np.float64) / temperature
-            chances = np.exp(heights - heights.max())
-            codes.append(int(generator.source.choice(len(chances), p=chances / chances.sum())))
+            chances = softmax(np.asarray(next(next_scores), np.float64) / temperature)
+            codes.append(int(generator.source.choice(len(chances), p=chances)))
         self.model.train(mode)
         return np.array(codes[len(begin):])
 

@@ -1,7 +1,6 @@
 """A recipe is everything that decides how a network comes out: its sizes, its start, its optimizer, its seed."""
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -22,7 +21,7 @@ from chainrule.random import Generator
 
 from .curves import svg
 from .events import Epoch, Listener
-from .files import write_json, write_safely
+from .files import versions, write_json, write_safely
 from .listeners import FiniteLoss, History
 from .plan import Plan
 from .trainer import Trainer
@@ -112,11 +111,10 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """What was done and what came of it, ready for JSON."""
-        from chainrule import __version__  # the package is not complete while this file is loaded
         done = self.history.epochs
         return {
             "recipe": asdict(self.recipe),
-            "versions": {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "versions": versions(),
             "data": {"name": self.seen.name, "train": len(self.seen), "held_out": len(self.held_out)},
             "parameters": sum(p.size for p in self.model.parameters()),
             "finished": len(done) == self.recipe.epochs,

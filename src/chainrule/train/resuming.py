@@ -1,7 +1,6 @@
 """Resuming puts a training back to where a checkpoint was taken, to the last bit of its random states."""
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from chainrule.random import Generator, Source
 
 from .checkpoint import NAME, checkpoints_in, name_of, newest, write_checkpoint
 from .events import Listener, Place
+from .files import versions
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -56,7 +56,6 @@ def set_random_states(trainer: Trainer, states: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------------------------- to and from a folder
 def save(trainer: Trainer, folder: Path) -> Path:
     """Write a checkpoint of the training as it stands. Raises DivergenceError, StorageError."""
-    from chainrule import __version__  # the package is not complete while this file is loaded
     weights = trainer.model.state_dict()
     place = trainer.place
     odd = [name for name, _ in trainer.model.named_parameters() if not np.isfinite(weights[name]).all()]
@@ -66,7 +65,7 @@ def save(trainer: Trainer, folder: Path) -> Path:
     trainer.tell("flush")
     path = folder / name_of(place.epoch, place.step)
     write_checkpoint(path, {
-        "versions": {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "versions": versions(),
         "place": asdict(place),
         "optimizer": {"kind": type(trainer.optimizer).__name__, "state": trainer.optimizer.state_dict()},
         "data": trainer.batches.state_dict() if trainer.batches is not None else None,

@@ -1,7 +1,6 @@
 """A session trains a task by a plan in the folder of a run, and leaves there what came of it."""
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import shorten
@@ -15,7 +14,7 @@ from chainrule.random import Generator
 from .curves import Panel, Series, svg
 from .events import Epoch, Listener, Step
 from .feeding import batches_of, length_of
-from .files import write_json, write_safely
+from .files import versions, write_json, write_safely
 from .keeping import Checkpoints
 from .listeners import EarlyStopping, FiniteLoss, GradientNorms, History
 from .logs import Log, TensorBoard
@@ -192,11 +191,6 @@ def row(epoch: Epoch) -> dict[str, Any]:
 def jsonable(measures: Mapping[str, float]) -> dict[str, float | None]:
     """Measures with None where they are no finite number, which JSON does not know."""
     return {name: float(value) if np.isfinite(value) else None for name, value in measures.items()}
-
-
-def versions() -> dict[str, str]:
-    from chainrule import __version__  # the package is not complete while this file is loaded
-    return {"chainrule": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def must_be_the_same(data: Mapping[str, Any], task: Task, folder: RunFolder) -> None:

@@ -13,15 +13,14 @@ from chainrule.core.tree import flatten, tree_map
 from chainrule.core.type import typeof
 from chainrule.errors import ArgumentError, CompileWarning, StagingError
 from chainrule.nn.module import Module
+from chainrule.nn.utils.clipping import shrinking, with_gradients
 from chainrule.ops.broadcasting import sum
-from chainrule.ops.choice import minimum
 from chainrule.ops.movement import stack
 from chainrule.ops.power import sqrt
 from chainrule.optim.optimizer import Optimizer
 from chainrule.tensor import Tensor, no_grad
 
 Loss = Callable[[Any, Any], Any]
-TINY = 1e-6  # beside a norm that divides, as in PyTorch's clip_grad_norm_
 
 
 class Gradients(NamedTuple):
@@ -142,13 +141,12 @@ def part(tree: Any, start: int, stop: int) -> Any:
 
 def clip(parameters: list[Tensor], max_norm: float | None) -> tuple[Any, Any]:
     """Scale all gradients together, so that their norm is at most `max_norm`; the norms before it, and the factor."""
-    moved = [p for p in parameters if p.grad is not None]
     squares = [sum(p.grad * p.grad) if p.grad is not None else np.zeros((), p.dtype) for p in parameters]
     norms = sqrt(stack(*squares))
     if max_norm is None:
         return norms, 1.0
-    factor = minimum(max_norm / (sqrt(sum(norms * norms)) + TINY), 1.0)
-    for p in moved:
+    factor = shrinking(sqrt(sum(norms * norms)), max_norm)
+    for p in with_gradients(parameters):
         p.grad = p.grad * factor
     return norms, factor
 

@@ -104,7 +104,12 @@ def scale(params: list[Any], norms: list[Array], most: float) -> None:
     """Multiply each gradient by what brings its norm to `most`, where that is less than 1."""
     must_bound("clip_grad_norm", "max_norm", most)
     for p, norm in zip(params, norms):
-        p.grad = p.grad * minimum(most / (norm + SMALL), 1.0)
+        p.grad = p.grad * shrinking(norm, most)
+
+
+def shrinking(norm: Array, most: float) -> Array:
+    """What brings a norm to `most`, where that is less than 1."""
+    return minimum(most / (norm + SMALL), 1.0)
 
 
 def must_bound(name: str, option: str, value: float) -> None:
