@@ -150,6 +150,39 @@ def test_code_for_other_widths_of_vectors_computes_the_same(bits, registers):
         assert_same(product(a, np.asfortranarray(b), lane_bits=bits, registers=registers), a @ b, 50)
 
 
+@pytest.mark.parametrize(("bits", "registers"), [(128, 16), (256, 16), (512, 32)])
+@pytest.mark.parametrize(("stack", "sizes"), [((), (128, 256, 70)), ((), (130, 3000, 129)), ((), (250, 130, 45)), ((3,), (128, 64, 100))])
+def test_rows_that_lie_side_by_side_are_packed_where_each_step_leaps_far(stack, sizes, bits, registers):
+    from chainrule.compiler.contractions.blocking import schedule
+    from chainrule.compiler.native.host import this_host
+    m, k, n = sizes
+    rng, packed = np.random.default_rng(0), 0
+    for dtype in ("float32", "float64"):
+        wide = numbers(rng, (*stack, k, 512), dtype)
+        a, b = wide.swapaxes(-1, -2), numbers(rng, (*stack, k, n), dtype)
+        here = product_of(a, b)
+        axes = tuple(replace(axis, size=m) if axis.name == "i" else axis for axis in here.axes)
+        host = {"lane_bits": bits, "registers": registers}
+        y = np.full((*stack, 512, n), 77, dtype)
+        run(replace(here, axes=axes), wide.reshape(-1), flat(b), y.reshape(-1), parts=3, **host)
+        assert_same(y[..., :m, :], a[..., :m, :] @ b, k)
+        assert (y[..., m:, :] == 77).all()
+        packed += schedule(replace(here, axes=axes), replace(this_host(), **host)).rows_packed
+    assert packed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [*SIZES, (130, 3000, 129), (6, 20000, 5)], ids=str)
+def test_what_hardly_ever_runs_has_short_code_and_the_same_bits(sizes, dtype):
+    m, k, n = sizes
+    rng = np.random.default_rng(0)
+    a, b = numbers(rng, (m, k), dtype), numbers(rng, (k, n), dtype)
+    for left in (a, np.asfortranarray(a)):
+        y = np.full((m, n), 77, dtype)
+        run(replace(product_of(left, b), rare=True), flat(left), flat(b), y.reshape(-1))
+        assert (y == product(left, b)).all()
+
+
 def test_infinities_and_nan_stay_in_their_rows():
     a, b = np.ones((5, 7), np.float32), np.ones((7, 19), np.float32)
     a[1, 2], a[3, 3], b[4, 18] = np.inf, np.nan, -np.inf

@@ -256,6 +256,18 @@ def test_zero_wins_over_infinity_in_products(donated: dict[int, int]) -> None:
             np.testing.assert_allclose(y, e, rtol=1e-5)
 
 
+def test_what_is_not_overwritten_is_right_where_a_product_is_computed_again() -> None:
+    def kept(m: Any, a: Any, b: Any) -> tuple[Any, Any]:
+        gradient = chain_matmul(a, b)
+        return 0.9 * m + 0.1 * gradient, gradient * 2.0
+    graph, arrays = staged(kept, (30, 40), (30, 50), (50, 40))
+    arrays[1][1], arrays[2][2, 1] = 0, np.inf
+    plain, together = (Slow(lower(graph, donated))(*arrays) for donated in ({}, {0: 0}))
+    assert np.isinf(together[1]).sum() == 29
+    for x, y in zip(plain, together):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)  # of sums that are near 30
+
+
 def test_finite_products_are_not_computed_again() -> None:
     graph, _ = staged(update, (3, 4), (3, 4), (3, 5), (5, 4))
     assert [type(step) for step in lower(graph, {}).steps] == [Launch, When]

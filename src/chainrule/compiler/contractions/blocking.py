@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import gcd, prod
 
 from ..loops.language import Axis, Contraction
 from ..native.host import Host
 from .axes import simplest
+from .code import LINE
 from .layouts import Layout, best_layout
 from .schedule import NOTHING, Outer, Schedule, Tile
 from .tiling import OVERHEAD, best_tile
@@ -15,8 +16,11 @@ ROUND = 1 << 14  # steps of a round, about: five microseconds
 ROUNDS = 64  # as many are wanted
 CHUNKS = 16  # parts of a long sum that are added up apart
 LONG = 1024  # terms of a sum that may be cut into chunks
+BLOCK = 1024  # terms of a sum whose factors are packed at a time, those of the left array too
 CUT_ROWS = 256  # rows of a round at least, where the sums are cut
 PANELS = 4  # packed at a time, where the left array is large
+ROW_PANELS = 8  # where its rows are packed, too
+SETS = 64  # of lines in the first level of the cache
 REUSED = 24  # rows for which it is worth packing a panel that could be read where it is
 
 
@@ -30,9 +34,12 @@ def schedule(contraction: Contraction, host: Host) -> Schedule:
     taken = {lane.name, *(a.name for a in tile.axes)}
     before = tuple(Outer(a, 1) for a in (*kind.batch, *kind.columns) if a.name not in taken)
     after = tuple(Outer(a, 1) for a in kind.rows if a.name not in taken)
-    plan = Schedule(layout.contraction, layout.width, layout.depth, lane, kind.sums, tile, before, 1, after, 1,
-                    packed=worth_packing(layout, tile, length, host))
-    return blocked(chunked(plan, host), host)
+    plan = chunked(Schedule(layout.contraction, layout.width, layout.depth, lane, kind.sums, tile, before, 1, after, 1,
+                            packed=worth_packing(layout, tile, length, host),
+                            rows_packed=not after and worth_packing_rows(layout, tile, length)), host)
+    if contraction.rare:
+        plan = replace(plan, tile=Tile(tile.axes, 1, 1), rows_packed=False)
+    return blocked(plan, host)
 
 
 def worth_packing(layout: Layout, tile: Tile, length: int, host: Host) -> bool:
@@ -46,8 +53,24 @@ def worth_packing(layout: Layout, tile: Tile, length: int, host: Host) -> bool:
     dense = reach <= 1.5 * length * tile.vectors * layout.width * size
     if lane.left or dense or prod(a.size for a in layout.roles.rows) < REUSED:
         return False
-    step = min(abs(a.right) * size for a in sums)
-    return reach > host.l2 // 4 or (step % 2048 == 0 and length >= 32)
+    return reach > host.l2 // 4 or crowded(min(abs(a.right) for a in sums) * size, length)
+
+
+def worth_packing_rows(layout: Layout, tile: Tile, length: int) -> bool:
+    """Whether the rows of tiles are copied: neighbours lie side by side, but steps far apart, and several panels read them."""
+    kind, lane, rows = layout.roles, layout.lane, tile.axes[0]
+    if layout.depth > 1 or lane.left or len(tile.axes) > 1 or rows.left != 1 or not kind.sums:
+        return False
+    several = lane.size > tile.vectors * layout.width
+    return several and crowded(abs(kind.sums[-1].left) * layout.contraction.dtype.itemsize, length)
+
+
+def crowded(step: int, count: int) -> bool:
+    """Whether so many places, each so many bytes after the one before, would drive each other from the first level of the cache.
+
+    It has 64 sets of lines; of a set's lines, 8 or more, half are left to others.
+    """
+    return count > 4 * (SETS // gcd(step // LINE, SETS) if step % LINE == 0 else SETS)
 
 
 # ---------------------------------------------------------------------------------------- long sums
@@ -57,12 +80,15 @@ def chunked(plan: Schedule, host: Host) -> Schedule:
         return plan
     first, size = plan.sums[0], plan.contraction.dtype.itemsize
     results = plan.rows_total * plan.padded
-    few = results < 64 * plan.tile_elements or results * CHUNKS * size < host.l2
+    few = results < 64 * plan.tile_elements or results * CHUNKS * size < 2 * host.l2
     few = few and plan.length >= LONG and plan.steps > 4 * ROUND
-    if not few and plan.length * plan.tile.vectors * plan.width * size <= host.l2 // 2:
+    if not few and (plan.length <= 3 * BLOCK if plan.rows_packed
+                    else plan.length * plan.tile.vectors * plan.width * size <= host.l2 // 2):
         return plan
     chunks = min(CHUNKS, first.size, max(int(plan.steps // ROUND), 1)) if few else 1
-    return replace(plan, chunks=chunks, block=cache_block(plan, -(-first.size // chunks), host.l2 // 4 // size))
+    each = -(-first.size // chunks)
+    block = spread(each, BLOCK * first.size // plan.length) if plan.rows_packed else cache_block(plan, each, host.l2 // 4 // size)
+    return replace(plan, chunks=chunks, block=block)
 
 
 def cache_block(plan: Schedule, most: int, elements: int) -> int:
@@ -90,8 +116,11 @@ def blocked(plan: Schedule, host: Host) -> Schedule:
     if plan.chunks:  # panels are packed anew in every round
         goal = max(goal, plan.steps if plan.chunks >= CHUNKS // 2 else CUT_ROWS / (tile.rows * tile.inner) * each)
     fit = max(1, host.l2 // 2 // (plan.panel_elements * size)) if plan.packed else all_panels
-    far = plan.packed and not plan.chunks and plan.rows_total * plan.length * size > host.l2 // 4
-    panels = spread(all_panels, min(fit, PANELS)) if far else 1  # the left array is read from far once for several panels
+    far = plan.packed and (plan.rows_packed or not plan.chunks and plan.rows_total * plan.length * size > host.l2 // 4)
+    panels = spread(all_panels, ROW_PANELS if plan.rows_packed else min(fit, PANELS)) if far else 1  # the left array is read from far once for several panels
+    if plan.rows_packed:  # lines of memory are read whole, and stay in the cache
+        most = (host.l2 if plan.chunks else host.l2 // 2) // (plan.rows_elements * size)
+        goal = max(min(goal, most * panels * each), 2 * LINE / size / tile.rows * panels * each)
     inner = [all_tiles, *(o.axis.size for o in reversed(plan.after))]
     outer = [1 if far else all_panels, *(1 if plan.packed else o.axis.size for o in reversed(plan.before))]
     blocks = joined([*inner, *outer], each * panels, goal)

@@ -23,7 +23,7 @@ def build(contraction: Contraction, module: ir.Module, host: Host) -> Compiled:
         return Compiled(())
     plan = schedule(contraction, host)
     itemsize = contraction.dtype.itemsize
-    private = (plan.packed_elements + plan.tile_elements) * itemsize
+    private = (plan.packed_elements + plan.rows_packed_elements + plan.tile_elements) * itemsize
     main = function(module, "contraction")
     Rounds(plan, main, host).write()
     phases = [Phase(main.name, plan.rounds, nanoseconds(plan))]

@@ -1,4 +1,7 @@
-"""Packing copies a panel of the right array, so that the elements that meet in lanes lie side by side, one step after another."""
+"""Packing copies a panel of the right array, so that the elements that meet in lanes lie side by side, one step after another.
+
+The rows of tiles, of the left array, are packed where they lie side by side and each step leaps far.
+"""
 from __future__ import annotations
 
 from math import prod
@@ -54,3 +57,16 @@ def line(code: Code, plan: Schedule, source: ir.Value, target: ir.Value, vectors
     def copied(lane: Number, _: Values) -> None:
         code.store(code.load(code.place(source, code.times(lane, step), element), element), code.place(target, lane, element))
     code.loop(0, lanes, copied)
+
+
+def pack_rows(code: Code, plan: Schedule, source: ir.Value, target: ir.Value, number: Number, rows: int) -> None:
+    """Copy one step of the rows of a tile, which is the one of this number from the source on, and in the target.
+
+    What lies beyond the rows in their last vector is of no account.
+    """
+    element, kind = held(plan.contraction.dtype), held(plan.contraction.dtype, plan.width)
+    source = code.place(source, code.times(number, plan.tile.rows), element)
+    target = code.place(target, code.times(number, plan.rows_elements), element)
+    for first in range(0, rows, plan.width):
+        mask = lane_mask(plan.width, rows - first) if rows - first < plan.width else None
+        code.store(code.load(code.place(source, first, element), kind, mask), code.place(target, first, element))

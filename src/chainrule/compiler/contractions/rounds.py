@@ -13,7 +13,7 @@ from ..native.representation import held
 from .code import Code, Number, Values, zero
 from .finishing import Epilogue, Panel
 from .keeping import Kept
-from .packing import pack
+from .packing import pack, pack_rows
 from .schedule import Outer, Schedule
 from .tiles import Shape, Step, Walker, merged, row_offsets
 
@@ -50,7 +50,8 @@ class Rounds:
         table, self.begin, self.end, shared, self.private = function.args
         contraction = plan.contraction
         self.dtype, self.kind = contraction.dtype, held(contraction.dtype)
-        spilled = self.code.place(self.private, plan.packed_elements, self.kind)
+        self.rows = self.code.place(self.private, plan.packed_elements, self.kind)
+        spilled = self.code.place(self.rows, plan.rows_packed_elements, self.kind)
         self.epilogue = Epilogue(plan, self.code, table, spilled, host.registers)
         self.kept = Kept(plan, self.code, shared)
         arrays = self.epilogue.arrays
@@ -132,9 +133,11 @@ class Rounds:
                 each(lambda panel: self.pack(span, panel))
             else:
                 code.when(new, lambda: each(lambda panel: self.pack(span, panel)))
+        first = code.times(block.tiles, plan.tiles)
+        if plan.rows_packed:
+            self.pack_rows(span, first)
 
         def tiles(panel: Panel) -> None:
-            first = code.times(block.tiles, plan.tiles)
             self.nested(plan.after, block, lambda: self.pieces(
                 first, plan.tiles, plan.row_cuts, lambda number, rows: self.tile(block, span, panel, number, rows)))
         each(tiles)
@@ -172,6 +175,35 @@ class Rounds:
     def pack(self, span: Span, panel: Panel) -> None:
         pack(self.code, self.plan, self.right_start(span, panel), self.slot(panel), span.count, panel.vectors, panel.mask)
 
+    def pack_rows(self, span: Span, low: Number) -> None:
+        """Pack the rows of a round's tiles, step by step, because those of all tiles lie side by side."""
+        plan, code = self.plan, self.code
+        source = self.left_start(span, Panel(0, 0, None), code.times(low, plan.tile.rows))
+
+        whole = code.builder.icmp_signed("<=", code.word(code.plus(low, plan.tiles)), code.word(plan.row_cuts[1]))
+
+        def straight(source: ir.Value, target: ir.Value) -> None:
+            for number in range(plan.tiles):
+                pack_rows(code, plan, source, target, number, plan.tile.rows)
+
+        def level(i: int, source: ir.Value, target: ir.Value) -> None:
+            if i == len(plan.sums):
+                code.when(whole, lambda: straight(source, target))
+                code.when(code.builder.not_(whole), lambda: self.pieces(low, plan.tiles, plan.row_cuts, lambda number, rows: pack_rows(
+                    code, plan, source, target, code.minus(number, low), rows)))
+                return
+            step = Step(span.count if i == 0 else plan.sums[i].size, plan.sums[i].left, self.row_step(i))
+
+            def body(at: Number, _: Values) -> None:
+                level(i + 1, code.place(source, code.times(at, step.left), self.kind),
+                      code.place(target, code.times(at, step.right), self.kind))
+            code.loop(0, step.count, body)
+        level(0, source, self.rows)
+
+    def row_step(self, i: int) -> int:
+        """How far a step of the i-th summed axis is in packed rows."""
+        return prod(a.size for a in self.plan.sums[i + 1:]) * self.plan.rows_step
+
     def slot(self, panel: Panel) -> ir.Value:
         """Where a packed panel lies."""
         return self.code.place(self.private, self.code.times(panel.slot, self.plan.panel_elements), self.kind)
@@ -199,7 +231,11 @@ class Rounds:
         plan, code = self.plan, self.code
         first_row = code.times(number, plan.tile.rows)
         places = row_offsets(plan.tile.axes, rows)
-        left = self.left_start(span, panel, first_row)
+        if plan.rows_packed:
+            at = code.minus(number, code.times(block.tiles, plan.tiles))
+            left = code.place(self.rows, code.times(at, plan.rows_elements), self.kind)
+        else:
+            left = self.left_start(span, panel, first_row)
         right = self.slot(panel) if plan.packed else self.right_start(span, panel)
         walker = Walker(code, self.shape(panel, places), self.dtype, fused=self.fused)
         totals: Values = (zero(walker.kind),) * (len(places) * panel.vectors)
@@ -224,7 +260,8 @@ class Rounds:
         """The summed axes inside a tile; a packed panel holds them one after another."""
         sums, line = self.plan.sums, panel.vectors * self.plan.width
         packed = [prod(a.size for a in sums[i + 1:]) * line for i in range(len(sums))]
-        steps = [Step(a.size, a.left, far if self.plan.packed else a.right) for a, far in zip(sums, packed)]
+        steps = [Step(a.size, self.row_step(i) if self.plan.rows_packed else a.left, packed[i] if self.plan.packed else a.right)
+                 for i, a in enumerate(sums)]
         if not steps:
             return []
         return merged([replace(steps[0], count=span.count), *steps[1:]])

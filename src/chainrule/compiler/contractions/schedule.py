@@ -41,7 +41,7 @@ class Schedule:
     width: lanes along `lane`; depth: lanes along the innermost summed axis (one of the two is 1)
     before, after: the loops over other free axes outside and inside the panels; by the first ones the right array moves
     panels, tiles: how many panels of the lane axis, and tiles of the first tiled axis, a round does
-    packed: whether the right array is copied into panels
+    packed: whether the right array is copied into panels; rows_packed: whether the rows of a round's tiles are copied too
     chunks, block: the outermost summed axis is cut into chunks added up apart, and these into blocks that stay in the cache;
     no chunks: it is not cut
     """
@@ -57,6 +57,7 @@ class Schedule:
     after: tuple[Outer, ...]
     tiles: int
     packed: bool
+    rows_packed: bool = False
     chunks: int = 0
     block: int = 0
 
@@ -120,15 +121,35 @@ class Schedule:
 
     # ------------------------------------------------------------------------------------ memory
     @property
+    def packed_length(self) -> int:
+        """Terms that are packed at a time."""
+        first = self.block if self.chunks else self.sums[0].size if self.sums else 1
+        return first * prod(a.size for a in self.sums[1:])
+
+    @property
     def panel_elements(self) -> int:
         """Elements of a packed panel."""
-        first = self.block if self.chunks else self.sums[0].size if self.sums else 1
-        return first * prod(a.size for a in self.sums[1:]) * self.tile.vectors * self.width
+        return self.packed_length * self.tile.vectors * self.width
 
     @property
     def packed_elements(self) -> int:
         """Elements of all packed panels of a round, in whole cache lines."""
         return -(-self.panels * self.panel_elements // 64) * 64 if self.packed else 0
+
+    @property
+    def rows_step(self) -> int:
+        """Elements of one step of the packed rows of a tile: whole vectors."""
+        return -(-self.tile.rows // self.width) * self.width
+
+    @property
+    def rows_elements(self) -> int:
+        """Elements of the packed rows of a tile, and a gap, so that those of several tiles do not meet in the cache."""
+        return self.packed_length * self.rows_step + 16
+
+    @property
+    def rows_packed_elements(self) -> int:
+        """Elements of the packed rows of all tiles of a round."""
+        return -(-self.tiles * self.rows_elements // 64) * 64 if self.rows_packed else 0
 
     @property
     def tile_elements(self) -> int:

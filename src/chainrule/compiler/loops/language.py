@@ -166,7 +166,8 @@ class Contraction:
 
     Matrix products, stacks of them, convolutions and their gradients are all of this form (reads may overlap). `left` and
     `right` name two of the arrays, with the offsets of the first element. What is done with each sum is said by `epilogue`,
-    statements without loops that may use the free axes' names as variables, and end in writing.
+    statements without loops that may use the free axes' names as variables, and end in writing. A `rare` one hardly ever runs:
+    its code is short, and its sums are the same to the bit.
     """
 
     axes: tuple[Axis, ...]
@@ -176,6 +177,7 @@ class Contraction:
     dtype: DType
     epilogue: tuple[Statement, ...]
     title: str = field(default="contraction", compare=False)
+    rare: bool = False
 
 
 # ---------------------------------------------------------------------------------------- sweeps

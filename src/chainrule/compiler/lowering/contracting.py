@@ -4,14 +4,14 @@ from __future__ import annotations
 from copy import copy
 
 from ..loops.language import Array, Contraction
-from ..plan import Call, Launch, Step, View, When
+from ..plan import Call, Launch, Step, When
 from ..plan import Place as Memory
-from .affine import ZERO, flat
+from .affine import ZERO
 from .emission import Emission
 from .groups import Group
 from .launching import arrays_of, emitted, extent, title_of
 from .memory import Buffers, view_of
-from .nodes import Node, Store, strided
+from .nodes import Node, Ref, Store, strided
 from .products import Product
 from .scalars import BOOL, Scalar, isfinite
 from .writer import Writer
@@ -32,8 +32,21 @@ def operand_array(product: Product, i: int) -> tuple[Array, Memory, int]:
 
 def contracted(group: Group, buffers: Buffers) -> list[Step]:
     """The steps of a group that continues with the sums of a contraction."""
-    product = group.product
+    form = group.product.form
     group.settle()
+    if not form.careful or form.dtype.kind != "f":
+        return [contraction(group)]
+    flag = buffers.flag()
+    return [contraction(group, flag), again(group, flag, buffers)]
+
+
+def contraction(group: Group, flag: Store | None = None, careful: Node | None = None) -> Launch:
+    """The launch of a contraction with its epilogue.
+
+    A flag is raised if a sum is not finite. Where old values are overwritten, that happens once for each element: for finite
+    sums where there is a flag; for the others where `careful` has the right sums, with those.
+    """
+    product = group.product
     form = product.form
     operands = [operand_array(product, i) for i in range(2)]
     writer = Writer(group.sizes)
@@ -49,36 +62,38 @@ def contracted(group: Group, buffers: Buffers) -> list[Step]:
     for ref in product.bias:
         place = ref.back((group.places[product.output][form.bias],), group.sizes)
         value = value + emission.element(ref.node, place).cast(value.dtype)
-    writer.remember(product.output, value)
-    flag, mask = None, None
-    if form.careful and form.dtype.kind == "f":
-        flag, finite = buffers.flag(), isfinite(total)
+    if flag:
+        finite = isfinite(total)
         writer.write(Node((), BOOL, "leaf", stores=[flag]), flag, ZERO, writer.constant(True, BOOL), guard=~finite)
-        if group.overwrites:  # an element is updated once: now, or after its sum is computed again
-            mask = buffers.mask(product.output)
-            place = flat(group.places[product.output], mask.stores[0].strides)
-            writer.write(mask, mask.stores[0], place, ~finite)
-            emission.guard = lambda: finite
+        emission.guard = lambda: finite
+    if careful:
+        finite = isfinite(total)
+        value = finite.chosen(value, emission.element(careful, group.places[product.output]))
+        emission.guard = lambda: ~finite
+    writer.remember(product.output, value)
     emission.store(n for n in group.members)
     for store in [s for s in writer.arrays if s not in writer.owners]:
         del writer.arrays[store]
     summed = [a for a in form.axes if a.summed or a.size == 1]
     kernel = Contraction((*(product.axes[d] for d in sorted(product.axes)), *summed),
                          (*(a for a, _, _ in operands), *arrays_of(writer)), ("a0", form.left + operands[0][2]),
-                         ("a1", form.right + operands[1][2]), form.dtype, tuple(writer.scopes[0].statements), title_of(group))
-    launch = Launch(kernel, (*(m for _, m, _ in operands), *(s.place() for s in writer.arrays)))
-    return [launch] if flag is None else [launch, again(group, flag, mask, buffers)]
+                         ("a1", form.right + operands[1][2]), form.dtype, tuple(writer.scopes[0].statements), title_of(group),
+                         rare=careful is not None)
+    return Launch(kernel, (*(m for _, m, _ in operands), *(s.place() for s in writer.arrays)))
 
 
-def again(group: Group, flag: Store, mask: Node | None, buffers: Buffers) -> Step:
-    """Compute all that the contraction and its epilogue compute by the careful operation, if a sum was not finite; `mask` says
-    which ones were not, if that matters."""
+def again(group: Group, flag: Store, buffers: Buffers) -> Step:
+    """Compute all that the contraction and its epilogue compute by the careful operation, if a sum was not finite.
+
+    Where old values were overwritten already, the sums are made once more: they tell for which elements that is still to be done.
+    """
     product = group.product
-    sums = buffers.rare(Node(product.output.shape, product.output.dtype, "leaf"))
+    sums = Node(product.output.shape, product.output.dtype, "leaf")
+    sums.stores.append(buffers.rare(sums))
+    args, target = tuple(map(view_of, product.operands)), view_of(Ref(sums, (), sums.shape))
+    call = Call(product.line.prim, args, product.line.params, (target,), product.origin)
+    if group.overwrites:
+        return When(flag.place(), (call, contraction(group, careful=sums)))
     loops = copy(group)
     loops.product, loops.sources = None, {}
-    args: list[View] = [view_of(ref) for ref in product.operands]
-    target = View(sums.place(), product.output.shape, sums.strides, product.output.dtype)
-    call = Call(product.line.prim, tuple(args), product.line.params, (target,), product.origin)
-    return When(flag.place(), (call, emitted(loops, {product.output: sums}, mask)))
-
+    return When(flag.place(), (call, emitted(loops, {product.output: sums.stores[0]})))

@@ -67,8 +67,8 @@ def title_of(group: Group) -> str:
     return ", ".join(dict.fromkeys(n.origin.operation for n in group.members if n.origin != Origin()))
 
 
-def emitted(group: Group, given: dict[Node, Store] | None = None, mask: Node | None = None) -> Launch:
-    """The launch of a group's kernel; old values are overwritten only where `mask`, which lies as the first member, is true."""
+def emitted(group: Group, given: dict[Node, Store] | None = None) -> Launch:
+    """The launch of a group's kernel."""
     group.settle()
     writer = Writer(group.sizes)
     if group.terminals and group.chunks > 1:
@@ -77,8 +77,6 @@ def emitted(group: Group, given: dict[Node, Store] | None = None, mask: Node | N
         stretch(group, writer, ZERO)
     else:
         emission = Emission(group, writer, given)
-        if mask is not None:
-            emission.guard = lambda: emission.element(mask, group.places[group.members[0]])
         emission.nest()
     kernel = Kernel(arrays_of(writer), collapsed(tuple(writer.scopes[0].statements)), title_of(group))
     return Launch(kernel, tuple(store.place() for store in writer.arrays))

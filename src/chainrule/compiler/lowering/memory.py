@@ -49,12 +49,6 @@ class Buffers:
         """A boolean that is false, but between the launch that may set it and the step right behind, which asks for it."""
         return Store(self.add("flag", np.bool_, 1, "kept"), 0, ())
 
-    def mask(self, node: Node) -> Node:
-        """A table of booleans, one for each element of a node."""
-        mask = Node(node.shape, np.dtype(np.bool_), "leaf", order=node.order)
-        mask.stores.append(self.scratch(mask))
-        return mask
-
 
 def in_memory(node: Node, buffers: Buffers) -> None:
     """Give a node memory, if it has none."""

@@ -45,7 +45,7 @@ def may_overwrite(fusion: Fusion, node: Node, leaf: Node) -> bool:
 
 def in_place(unit: Any, node: Node, leaf: Node, readers: list[Any]) -> bool:
     """Whether a unit reads each element of the leaf only where it writes that of the node, and before. (A careful product, which
-    may be computed again, overwrites an element only once: its contraction keeps a mask.)"""
+    may be computed again, overwrites an element only once: its contraction sees to that.)"""
     if unit not in readers:
         return True
     if not isinstance(unit, Group) or unit.rows or unit.terminals:

@@ -37,7 +37,7 @@ def kernel(k: Kernel) -> str:
 
 
 def contraction(c: Contraction) -> str:
-    return f"contraction{text(c.axes)}{text(c.arrays)}{c.left}{c.right}{c.dtype.str}{text(c.epilogue)}"
+    return f"contraction{'(rare)' * c.rare}{text(c.axes)}{text(c.arrays)}{c.left}{c.right}{c.dtype.str}{text(c.epilogue)}"
 
 
 WRITERS: dict[type, Callable[[Any], str]] = {
