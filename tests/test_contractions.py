@@ -151,7 +151,8 @@ def test_code_for_other_widths_of_vectors_computes_the_same(bits, registers):
 
 
 @pytest.mark.parametrize(("bits", "registers"), [(128, 16), (256, 16), (512, 32)])
-@pytest.mark.parametrize(("stack", "sizes"), [((), (128, 256, 70)), ((), (130, 3000, 129)), ((), (250, 130, 45)), ((3,), (128, 64, 100))])
+@pytest.mark.parametrize(("stack", "sizes"), [
+    ((), (128, 256, 70)), ((), (130, 3500, 129)), ((), (250, 130, 45)), ((3,), (128, 64, 100))])
 def test_rows_that_lie_side_by_side_are_packed_where_each_step_leaps_far(stack, sizes, bits, registers):
     from chainrule.compiler.contractions.blocking import schedule
     from chainrule.compiler.native.host import this_host

@@ -135,6 +135,10 @@ def test_a_float32_factor_is_not_summed_in_float32_for_a_float64_product():
     check(range(1114, 1115))
 
 
+def test_old_values_that_are_gone_are_not_computed_with_again_where_a_sum_is_infinite():
+    check(range(60291, 60292))
+
+
 def simplified_wrongly(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(TABLES, "wrong", (Row(made("sin", "x"), lambda x: x),))
 

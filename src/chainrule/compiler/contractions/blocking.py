@@ -116,8 +116,9 @@ def blocked(plan: Schedule, host: Host) -> Schedule:
     if plan.chunks:  # panels are packed anew in every round
         goal = max(goal, plan.steps if plan.chunks >= CHUNKS // 2 else CUT_ROWS / (tile.rows * tile.inner) * each)
     fit = max(1, host.l2 // 2 // (plan.panel_elements * size)) if plan.packed else all_panels
-    far = plan.packed and (plan.rows_packed or not plan.chunks and plan.rows_total * plan.length * size > host.l2 // 4)
-    panels = spread(all_panels, ROW_PANELS if plan.rows_packed else min(fit, PANELS)) if far else 1  # the left array is read from far once for several panels
+    far = plan.packed and (plan.rows_packed or (not plan.chunks and plan.rows_total * plan.length * size > host.l2 // 4))
+    many = ROW_PANELS if plan.rows_packed else min(fit, PANELS)
+    panels = spread(all_panels, many) if far else 1  # the left array is read from far once for several panels
     if plan.rows_packed:  # lines of memory are read whole, and stay in the cache
         most = (host.l2 if plan.chunks else host.l2 // 2) // (plan.rows_elements * size)
         goal = max(min(goal, most * panels * each), 2 * LINE / size / tile.rows * panels * each)

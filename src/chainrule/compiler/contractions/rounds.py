@@ -186,11 +186,14 @@ class Rounds:
             for number in range(plan.tiles):
                 pack_rows(code, plan, source, target, number, plan.tile.rows)
 
+        def one_by_one(source: ir.Value, target: ir.Value) -> None:
+            self.pieces(low, plan.tiles, plan.row_cuts,
+                        lambda number, rows: pack_rows(code, plan, source, target, code.minus(number, low), rows))
+
         def level(i: int, source: ir.Value, target: ir.Value) -> None:
             if i == len(plan.sums):
                 code.when(whole, lambda: straight(source, target))
-                code.when(code.builder.not_(whole), lambda: self.pieces(low, plan.tiles, plan.row_cuts, lambda number, rows: pack_rows(
-                    code, plan, source, target, code.minus(number, low), rows)))
+                code.when(code.builder.not_(whole), lambda: one_by_one(source, target))
                 return
             step = Step(span.count if i == 0 else plan.sums[i].size, plan.sums[i].left, self.row_step(i))
 

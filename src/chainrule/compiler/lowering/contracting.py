@@ -43,8 +43,8 @@ def contracted(group: Group, buffers: Buffers) -> list[Step]:
 def contraction(group: Group, flag: Store | None = None, careful: Node | None = None) -> Launch:
     """The launch of a contraction with its epilogue.
 
-    A flag is raised if a sum is not finite. Where old values are overwritten, that happens once for each element: for finite
-    sums where there is a flag; for the others where `careful` has the right sums, with those.
+    A flag is raised if a sum is not finite, and what such a sum leads to is not put in place of old values. With `careful`, where
+    the right sums are, only these elements are computed, and nothing is written for others, whose old values are gone.
     """
     product = group.product
     form = product.form
@@ -67,9 +67,9 @@ def contraction(group: Group, flag: Store | None = None, careful: Node | None = 
         writer.write(Node((), BOOL, "leaf", stores=[flag]), flag, ZERO, writer.constant(True, BOOL), guard=~finite)
         emission.guard = lambda: finite
     if careful:
-        finite = isfinite(total)
-        value = finite.chosen(value, emission.element(careful, group.places[product.output]))
-        emission.guard = lambda: ~finite
+        lost = ~isfinite(total)
+        value = emission.element(careful, group.places[product.output])
+        emission.guard, emission.guards_all = lambda: lost, True
     writer.remember(product.output, value)
     emission.store(n for n in group.members)
     for store in [s for s in writer.arrays if s not in writer.owners]:

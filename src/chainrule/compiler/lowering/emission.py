@@ -76,6 +76,7 @@ class Emission:
         self.spilled = spills(group, self.phase, self.is_phase)
         self.sums: dict[Node, Scalar] = {}
         self.guard: Callable[[], Scalar] | None = None  # where old values may be overwritten
+        self.guards_all = False  # whether nothing is written elsewhere
 
     def is_phase(self, node: Node) -> bool:
         """Whether a member is a fold for which the inner loops are run."""
@@ -192,7 +193,7 @@ class Emission:
             values += [(node, store, self.value(node)) for store in node.stores if store is not self.given.get(node)]
         for node, store, value in values:
             self.writer.origin = node.origin
-            guard = self.guard() if self.guard is not None and store in self.group.overwrites else None
+            guard = self.guard() if self.guard and (self.guards_all or store in self.group.overwrites) else None
             self.writer.write(node, store, flat(self.group.places[node], store.strides), value, guard=guard)
 
     def phases(self) -> None:
