@@ -13,8 +13,11 @@ pytest.importorskip("llvmlite")
 
 import chainrule as cr
 from chainrule.compiler.loops.language import Apply, Array, Gather, Index, Kernel, Let, Loop, Origin, Read, Start, Write
+from chainrule.compiler.lowering.arena import lifetimes
 from chainrule.compiler.native import pool
 from chainrule.compiler.native.driver import Program
+from chainrule.compiler.native.scheduling import launches
+from chainrule.compiler.native.workspace import needed
 from chainrule.compiler.plan import Buffer, Call, Launch, Place, Plan, Repeat, View
 
 F32 = np.dtype(np.float32)
@@ -226,6 +229,8 @@ import os, sys
 sys.path.insert(0, {tests!r})
 import numpy as np
 from chainrule.compiler.native.driver import Program
+from chainrule.compiler.native.scheduling import launches
+from chainrule.compiler.native.workspace import needed
 from test_native_program import chain, numbers
 n = 300_000
 program, a, b = Program(chain(n), 2), numbers(n), numbers(n, 1)
@@ -254,6 +259,32 @@ def test_what_no_threads_share_asks_for_the_memory_of_one():
     def held(n, threads):
         compiled = cr.compile(lambda x: x @ x)
         compiled(np.ones((n, n), np.float32))
-        return Program(compiled.built.execute.plan, threads).memory()["private"]
+        return Program(compiled.built.execute.plan, threads).memory()["workspace"]
     assert 0 < held(32, 1) == held(32, 2)
     assert 2 * held(512, 1) == held(512, 2)
+
+
+def test_workspace_lies_where_no_value_does_at_that_step():
+    def train(x, weights):
+        def loss(weights):
+            h = x
+            for w in weights:
+                h = cr.tanh(h @ w)
+            return (h * h).sum()
+        return [w - 0.1 * g for w, g in zip(weights, cr.grad(loss)(weights))]
+    compiled = cr.compile(train)
+    compiled(np.ones((300, 64), np.float32), [np.ones((64, 64), np.float32) for _ in range(4)])
+    plan = compiled.built.execute.plan
+    for threads in (1, 3):
+        program, life, inside = Program(plan, threads), lifetimes(plan.steps), 0
+        spaces = program.schedule.workspaces
+        for number, (step, space) in enumerate(zip(plan.steps, spaces.steps)):
+            kernels = [program.distinct.numbers[id(launch.kernel)] for launch in launches([step])]
+            shared, _, private = needed([program.code.compiled[n] for n in kernels], threads)
+            begin, end = space.shared, space.private + private
+            assert begin % 64 == space.private % 64 == 0 and begin + shared == space.private and end <= spaces.end
+            inside += private > 0 and end <= plan.arena
+            for b in plan.buffers:
+                if b.kind == "scratch" and life[b.name][0] <= number <= life[b.name][1]:
+                    assert end <= b.offset or b.offset + b.size * b.dtype.itemsize <= begin
+        assert inside

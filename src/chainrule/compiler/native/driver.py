@@ -19,13 +19,15 @@ from .fresh import SMALL, Fresh
 from .interface import run_of
 from .look import Look, look_at, look_at_arrays
 from .pool import address, aligned, default_threads, pool
-from .scheduling import Distinct, Schedule, divided, in_order
+from .scheduling import Distinct, Schedule, in_order
 from .store import Store
+from .workspace import rounded
 
 if TYPE_CHECKING:
     from ..program import Program as Traced
 
-ALIGNMENT = 64
+POOL = 5
+"""The word of a program's state that says where its pool is."""
 Array = np.ndarray[Any, Any]
 Words = ctypes.Array[ctypes.c_int64]
 
@@ -58,12 +60,10 @@ class Program:
     # ------------------------------------------------------------------------------ memory
     def allocate(self) -> dict[str, int]:
         """Place all buffers that belong to the program, and write down for the runtime where everything is."""
-        buffers, compiled = self.plan.buffers, self.code.compiled
+        buffers = self.plan.buffers
         own = {part: sum(rounded(bytes_of(b)) for b in buffers if part_of(b) == part) for part in ("kept", "results")}
-        shared = max((c.shared for c in compiled), default=0)
-        private = rounded(max((c.private for c in compiled if any(map(divided, c.phases))), default=0))
-        alone = max((c.private for c in compiled), default=0)  # the first thread, with the others idle, may take all of it
-        sizes = {"scratch": self.plan.arena, **own, "shared": shared, "private": max(private * self.threads, alone)}
+        scratch = rounded(self.plan.arena)
+        sizes = {"scratch": scratch, "workspace": self.schedule.workspaces.end - scratch, **own}
         self.arena = aligned(sum(map(rounded, sizes.values())))
         self.constants = {b.name: constant_memory(b) for b in buffers if b.kind == "constant"}
         at = address(self.arena)
@@ -79,8 +79,8 @@ class Program:
         self.arguments = (ctypes.c_int64 * max(most, 1))()
         self.calls = Calls(self.schedule.calls, self.table, self.variables, self.schedule.slots, self.schedule.variables)
         self.state = np.array([
-            *map(ctypes.addressof, (self.words, self.table, self.variables, self.arguments)), starts["shared"], starts["private"],
-            private, 0, ctypes.cast(self.calls.native, ctypes.c_void_p).value or 0, 0], np.int64)
+            *map(ctypes.addressof, (self.words, self.table, self.variables, self.arguments)), at, 0,
+            ctypes.cast(self.calls.native, ctypes.c_void_p).value or 0, 0], np.int64)
         return sizes | {"constants": sum(c.nbytes for c in self.constants.values())}
 
     def start_of(self, buffer: Buffer, starts: dict[str, int]) -> int:
@@ -170,11 +170,12 @@ class Program:
     def join_pool(self) -> None:
         """Large phases of this program are divided among the threads of a pool from now on, if the system gives one."""
         found = pool(self.threads)
-        self.waiting, self.state[7] = False, 0 if found is None else found.address
+        self.waiting, self.state[POOL] = False, 0 if found is None else found.address
 
     # ------------------------------------------------------------------------------ asking
     def memory(self) -> dict[str, int]:
-        """Bytes of memory the program holds: `scratch`, `kept`, `results`, `shared`, `private` in one arena, and `constants`."""
+        """Bytes of memory the program holds: `scratch`, `workspace` that finds no place in it, `kept` and `results` in one arena,
+        and `constants`."""
         return dict(self.memory_parts)
 
     @property
@@ -203,10 +204,6 @@ def bytes_of(buffer: Buffer) -> int:
     return buffer.size * buffer.dtype.itemsize
 
 
-def rounded(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
 def constant_memory(buffer: Buffer) -> Array:
     """The constant's values, laid out as the plan has them."""
     assert buffer.initial is not None, f"the constant {buffer.name} has no values"
@@ -222,7 +219,7 @@ def after_fork() -> None:
     """In a child process: no thread holds a program any more, and the pool's threads are gone."""
     for program in PROGRAMS:
         program.lock = threading.Lock()
-        program.waiting, program.state[7] = program.threads > 1, 0
+        program.waiting, program.state[POOL] = program.threads > 1, 0
 
 
 if hasattr(os, "register_at_fork"):

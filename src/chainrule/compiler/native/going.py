@@ -1,7 +1,7 @@
 """Going, in LLVM's language: a native function that Python calls to run a program, and to have the numbers it leaves put away."""
 from __future__ import annotations
 
-LEFT = 9
+LEFT = 7
 """The word of a program's state that says where the numbers are listed: rows of four words, the kind (REAL or WHOLE, as in
 `looking`), an address, a dict and a key; then END."""
 

@@ -11,7 +11,8 @@ from .host import Host
 END, LAUNCH, REPEAT, AGAIN, CALL, WHEN = range(6)
 """What comes next in a schedule:
 
-    LAUNCH, arrays, phases, then for each array: buffer, bytes, steps, then for each step: variable, bytes;
+    LAUNCH, arrays, phases, workspace: what threads share, what the first has for itself, and how much each has, in bytes;
+                            then for each array: buffer, bytes, steps, then for each step: variable, bytes;
                             then for each phase: address of the function, rounds, pieces per thread (0: one thread does all)
     REPEAT, variable        the variable of a loop begins at 0
     AGAIN, variable, count, place to go back to

@@ -9,11 +9,8 @@ import numpy as np
 from ..loops.language import AnyKernel, Contraction
 from ..plan import Call, Launch, Place, Plan, Repeat, Step, When
 from . import canonical, runtime
-from .abi import Phase
 from .compiling import Code
-
-WORTH = 6_000.0
-"""Nanoseconds from which on a phase is divided among threads: several times what handing over and joining cost."""
+from .workspace import Workspace, Workspaces, divided
 
 PIECES = 3
 """Into how many pieces each thread's share of a loop is cut: threads that are done take what others have not begun. A contraction
@@ -65,11 +62,6 @@ def in_order(steps: Sequence[Step], distinct: Distinct) -> str:
     return ", ".join(words)
 
 
-def divided(phase: Phase) -> bool:
-    """Whether threads share a phase."""
-    return phase.rounds > 1 and phase.cost > WORTH
-
-
 @dataclass
 class Schedule:
     """The words so far; the calls into Python, by number; the loops' variables, by number."""
@@ -82,10 +74,16 @@ class Schedule:
     calls: list[Call] = field(default_factory=list)
     variables: dict[str, int] = field(default_factory=dict)
     slots: dict[str, int] = field(init=False)
+    workspaces: Workspaces = field(init=False)
+    workspace: Workspace = field(init=False)  # of the launches that are added now
 
     def __post_init__(self) -> None:
         self.slots = {buffer.name: number for number, buffer in enumerate(self.plan.buffers)}
-        self.add(self.plan.steps)
+        numbers = [[self.distinct.numbers[id(launch.kernel)] for launch in launches([step])] for step in self.plan.steps]
+        self.workspaces = Workspaces(self.plan, [[self.code.compiled[n] for n in each] for each in numbers], self.threads)
+        for step, workspace in zip(self.plan.steps, self.workspaces.steps):
+            self.workspace = workspace
+            self.add([step])
         self.words.append(runtime.END)
 
     def add(self, steps: Sequence[Step]) -> None:
@@ -110,7 +108,7 @@ class Schedule:
     def launch(self, launch: Launch) -> None:
         number = self.distinct.numbers[id(launch.kernel)]
         phases = self.code.compiled[number].phases
-        self.words += (runtime.LAUNCH, len(launch.places), len(phases))
+        self.words += (runtime.LAUNCH, len(launch.places), len(phases), *self.workspace)
         for place, array in zip(launch.places, launch.kernel.arrays):
             self.words += self.place(place, array.dtype)
         most = 1 if isinstance(launch.kernel, Contraction) else PIECES

@@ -12,15 +12,11 @@ entry:
   %variables = load ptr, ptr %variables.place
   %arguments.place = getelementptr ptr, ptr %program, i64 3
   %arguments = load ptr, ptr %arguments.place
-  %program.shared = getelementptr ptr, ptr %program, i64 4
-  %shared = load ptr, ptr %program.shared
-  %program.private = getelementptr ptr, ptr %program, i64 5
-  %private = load ptr, ptr %program.private
-  %program.bytes = getelementptr ptr, ptr %program, i64 6
-  %private.bytes = load i64, ptr %program.bytes
-  %pool.place = getelementptr ptr, ptr %program, i64 7
+  %arena.place = getelementptr ptr, ptr %program, i64 4
+  %arena = load ptr, ptr %arena.place
+  %pool.place = getelementptr ptr, ptr %program, i64 5
   %pool = load ptr, ptr %pool.place
-  %callback.place = getelementptr ptr, ptr %program, i64 8
+  %callback.place = getelementptr ptr, ptr %program, i64 6
   %callback = load ptr, ptr %callback.place
   %no.pool = icmp eq ptr %pool, null
   br i1 %no.pool, label %start, label %ask
@@ -28,17 +24,9 @@ ask:
   %busy = getelementptr i8, ptr %pool, i64 {BUSY}
   %asked = cmpxchg ptr %busy, i32 0, i32 1 acq_rel acquire
   %got = extractvalue {{ i32, i1 }} %asked, 1
-  br i1 %got, label %claim, label %start
-claim:
-  %shared.place = getelementptr i8, ptr %pool, i64 {SHARED}
-  store ptr %shared, ptr %shared.place
-  %private.place = getelementptr i8, ptr %pool, i64 {PRIVATE}
-  store ptr %private, ptr %private.place
-  %bytes.place = getelementptr i8, ptr %pool, i64 {PRIVATE_BYTES}
-  store i64 %private.bytes, ptr %bytes.place
   br label %start
 start:
-  %many = phi i1 [ false, %entry ], [ false, %ask ], [ true, %claim ]
+  %many = phi i1 [ false, %entry ], [ %got, %ask ]
   br label %next
 next:
   %at = phi i64 [ 0, %start ], [ %at.phase, %phase ], [ %at.repeat, %repeat ], [ %at.again, %again ], [ %at.call, %called ],
@@ -53,7 +41,15 @@ next:
 launch:
   %arrays = load i64, ptr %first.place
   %phases = load i64, ptr %second.place
-  %at.arrays = add i64 %at, 3
+  %shared.word = getelementptr i64, ptr %word, i64 3
+  %shared.offset = load i64, ptr %shared.word
+  %shared = getelementptr i8, ptr %arena, i64 %shared.offset
+  %private.word = getelementptr i64, ptr %word, i64 4
+  %private.offset = load i64, ptr %private.word
+  %private = getelementptr i8, ptr %arena, i64 %private.offset
+  %bytes.word = getelementptr i64, ptr %word, i64 5
+  %private.bytes = load i64, ptr %bytes.word
+  %at.arrays = add i64 %at, 6
   br label %array
 array:
   %number = phi i64 [ 0, %launch ], [ %number.next, %placed ]
@@ -112,6 +108,12 @@ run:
   %share = and i1 %worth, %many
   br i1 %share, label %threads, label %alone
 threads:
+  %shared.place = getelementptr i8, ptr %pool, i64 {SHARED}
+  store ptr %shared, ptr %shared.place
+  %private.place = getelementptr i8, ptr %pool, i64 {PRIVATE}
+  store ptr %private, ptr %private.place
+  %bytes.place = getelementptr i8, ptr %pool, i64 {PRIVATE_BYTES}
+  store i64 %private.bytes, ptr %bytes.place
   call void @together(ptr %pool, ptr %function, ptr %arguments, i64 %rounds, i64 %large)
   br label %ran
 alone:
