@@ -32,6 +32,9 @@ SUMS = frozenset({
 })
 """Operations that add up products: what rounding does to them is in proportion to the sum of the magnitudes."""
 
+CANCELLING = frozenset({"logaddexp", "logaddexp2"})
+"""NumPy's own functions that add an argument to a logarithm, which may be nearly its opposite."""
+
 NOISE = 4.0
 """In units in the last place."""
 
@@ -121,7 +124,7 @@ def shaken(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
         return tuple(noisy(part, 0.0, noise) for part in plain(line, args)) if name in TIES else plain(line, args)
     if name in SUMS:
         return shaken_sums(line, args, noise)
-    if name == "chain" or isinstance(line.prim.forward, np.ufunc):
+    if name == "chain" or (isinstance(line.prim.forward, np.ufunc) and name not in CANCELLING):
         return tuple(noisy(part, part, noise) for part in plain(line, args))
     dtypes = [typeof(a).dtype for a in args if floating(a)]  # parts are computed in the narrower one
     return tuple(noisy(part, part, noise, *dtypes) for part in plain(line, [noisy(a, a, noise) for a in args]))
@@ -153,7 +156,7 @@ def floating(a: Any) -> bool:
 
 
 def noisy(x: Any, size: Any, noise: Noise, *dtypes: np.dtype, whole: bool = False) -> Any:
-    """What rounding to any of these dtypes could have made of x, in proportion to a size; a zero may also have the other sign."""
+    """What rounding to any of these dtypes could have made of x, in proportion to a size; 0 and NaN with any sign."""
     if not floating(x):
         return x
     dtype = typeof(x).dtype
@@ -164,7 +167,7 @@ def noisy(x: Any, size: Any, noise: Noise, *dtypes: np.dtype, whole: bool = Fals
     if whole:
         moved = np.where(steps > 0, np.rint(x / steps + units) * steps, x)
     moved = np.where(np.isfinite(x), moved, x)
-    moved = np.where(moved == 0, np.copysign(0, noise.like(x)), moved).astype(dtype)
+    moved = np.where((moved == 0) | np.isnan(moved), np.copysign(moved, noise.like(x)), moved).astype(dtype)
     return moved.item() if type(x) is float else moved
 
 

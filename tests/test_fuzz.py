@@ -123,6 +123,9 @@ def test_a_seed_always_gives_the_same_program():
     5206,  # the same for a single number
     11671,  # infinity times a sum, where eagerly a term of it is 0
     11871,  # what depends on a mean of 3,000 numbers, whose rounding grows with their number
+    61010,  # a logarithm of a sum of exponentials, near 0
+    61014,  # the sign of NaN
+    64871,  # the same, after a minimum
     5567,  # whether a sum of centred numbers is 0: in NumPy it is 2e-7
     566,  # a softmax of numbers near 1e31, of which seven are equal
     1660,  # the slope of gelu, near its root
