@@ -14,7 +14,8 @@ from rich.console import Console
 from chainrule.cli.main import main
 from chainrule.data.digits import digits
 from chainrule.train.progress import EpochLines, ProgressBar
-from chainrule.train.recipe import Recipe, prepared
+from chainrule.train.recipe import Recipe
+from training import session
 
 SOURCE = str(Path(__file__).parent.parent / "src")
 QUICK = ["train", "digits", "--layers", "16", "--epochs", "2"]
@@ -114,10 +115,10 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     assert (tmp_path / "weights.safetensors").stat().st_size > 1000
 
 
-def test_a_bar_shows_loss_rate_and_speed_and_is_gone_in_the_end():
+def test_a_bar_shows_loss_rate_and_speed_and_is_gone_in_the_end(tmp_path):
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
-    run = prepared(Recipe(layers=(8,), epochs=2), digits(), [EpochLines(console), ProgressBar(console)])
+    run = session(Recipe(layers=(8,), epochs=2), digits(), tmp_path, [EpochLines(console), ProgressBar(console)])
     run.fit()
     shown = text.getvalue()
     assert re.search(r"loss \S+ rate 0\.005 \S+ steps/s", shown) and shown.endswith("\x1b[2K")

@@ -12,19 +12,19 @@ from chainrule import nn
 from chainrule.cli.main import main
 from chainrule.data.digits import digits
 from chainrule.errors import ArgumentError, DataError, InputError
-from chainrule.train.recipe import ACTIVATIONS, Recipe, prepared
+from chainrule.train.recipe import ACTIVATIONS, Recipe
 from chainrule.train.reopening import reopened
+from training import session
 
 close = np.testing.assert_allclose
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    run = prepared(Recipe(layers=(12, 8), epochs=1, seed=3), digits())
-    run.fit()
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    folder.mkdir()
-    run.save(folder)
+    run = session(Recipe(layers=(12, 8), epochs=1, seed=3), digits(), folder)
+    run.fit()
+    run.save({}, finished=True)
     return run, folder
 
 
@@ -40,32 +40,33 @@ def test_the_network_comes_back_in_float64_with_its_data(trained):
     saved = reopened(folder)
     assert {name: p.dtype for name, p in saved.model.named_parameters()} == dict.fromkeys(
         [f"fc{k}.{part}" for k in (1, 2, 3) for part in ("weight", "bias")], np.float64)
-    for name, value in run.model.state_dict().items():
+    for name, value in run.task.model.state_dict().items():
         np.testing.assert_array_equal(saved.model.state_dict()[name], value)
-    np.testing.assert_array_equal(saved.held_out.inputs, run.held_out.inputs)
+    np.testing.assert_array_equal(saved.held_out.inputs, run.task.held_out.inputs)
     scores = saved.model(saved.held_out.inputs.astype(np.float64)).numpy()
-    assert np.mean(scores.argmax(axis=1) == saved.held_out.targets) == pytest.approx(run.trainer.accuracy(run.held_out), abs=0.01)
+    right = np.mean(scores.argmax(axis=1) == saved.held_out.targets)
+    assert right == pytest.approx(run.trainer.accuracy(run.task.held_out), abs=0.01)
 
 
 def test_the_gradients_are_those_of_the_loss_on_the_chosen_rows(trained):
     run, folder = trained
     saved, rows = reopened(folder), [5, 0, 1437]
-    for held_out, part in ((False, run.seen), (True, run.held_out)):
+    for held_out, part in ((False, run.task.data), (True, run.task.held_out)):
         chosen = rows[:2] if held_out else rows
         e = saved.explain(chosen, held_out=held_out)
-        run.model.zero_grad()
-        cr.cross_entropy(run.model(part.inputs[chosen]), part.targets[chosen]).backward()
-        for name, p in run.model.named_parameters():
+        run.task.model.zero_grad()
+        cr.cross_entropy(run.task.model(part.inputs[chosen]), part.targets[chosen]).backward()
+        for name, p in run.task.model.named_parameters():
             close(e.gradients[name], p.grad.numpy(), rtol=1e-3, atol=1e-6)
         assert all(c.agrees for c in e.checks)
         np.testing.assert_array_equal(e["labels"].value, part.targets[chosen])
-    run.model.zero_grad()
+    run.task.model.zero_grad()
 
 
 def test_without_rows_it_is_the_first_batch(trained):
     run, folder = trained
     e = reopened(folder).explain()
-    np.testing.assert_array_equal(e["x"].value, run.seen.inputs[:32])
+    np.testing.assert_array_equal(e["x"].value, run.task.data.inputs[:32])
 
 
 def test_every_value_has_a_name_and_says_in_which_layer_it_was_computed(trained):
@@ -83,7 +84,7 @@ def test_every_value_has_a_name_and_says_in_which_layer_it_was_computed(trained)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("layers", [(), (5,)], ids=str)
 def test_any_recipe_can_be_opened_again(activation, layers, tmp_path):
-    prepared(Recipe(layers=layers, activation=activation, seed=7), digits()).save(tmp_path)
+    session(Recipe(layers=layers, activation=activation, seed=7), digits(), tmp_path).save({}, finished=True)
     e = reopened(tmp_path).explain([0, 1], open=True)
     assert all(c.agrees for c in e.checks)
 

@@ -239,6 +239,7 @@ class GradientNorms(Listener):
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
+        self.names: list[str] = []
         self.steps: list[int] = []
         self.norms: list[np.ndarray[Any, Any]] = []
         self.factors: list[float] = []
@@ -255,7 +256,7 @@ class GradientNorms(Listener):
 
     def before(self) -> dict[str, np.ndarray[Any, Any]]:
         """The norms before clipping, by layer, one for each of `steps`."""
-        return dict(zip(self.names, np.array(self.norms).reshape(-1, len(self.names)).T))
+        return dict(zip(self.names, np.array(self.norms).reshape(len(self.norms), len(self.names)).T))
 
     def after(self) -> dict[str, np.ndarray[Any, Any]]:
         """The norms after clipping."""

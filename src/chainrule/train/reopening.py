@@ -46,11 +46,12 @@ SOUND: dict[str, Callable[[Any], bool]] = {  # of a recipe, what a network and i
 class SavedRun:
     """A trained network, and its data split as they were in training.
 
-    >>> import chainrule as cr, tempfile
-    >>> from chainrule.train.recipe import Recipe, prepared
+    >>> import contextlib, io, tempfile
+    >>> from chainrule.cli.main import main
     >>> from chainrule.train.reopening import reopened
     >>> folder = tempfile.TemporaryDirectory()
-    >>> _ = prepared(Recipe(layers=(8,)), cr.data.digits()).save(Path(folder.name))
+    >>> with contextlib.redirect_stdout(io.StringIO()):
+    ...     _ = main(["train", "digits", "--layers", "8", "--epochs", "1", "--out", folder.name])
     >>> run = reopened(folder.name)
     >>> e = run.explain(rows=[0, 1, 2])
     >>> len(e.element("fc2.bias", 7).terms)
