@@ -46,12 +46,11 @@ SOUND: dict[str, Callable[[Any], bool]] = {  # of a recipe, what a network and i
 class SavedRun:
     """A trained network, and its data split as they were in training.
 
-    >>> import contextlib, io, tempfile
-    >>> from chainrule.cli.main import main
+    >>> import subprocess, sys, tempfile
     >>> from chainrule.train.reopening import reopened
     >>> folder = tempfile.TemporaryDirectory()
-    >>> with contextlib.redirect_stdout(io.StringIO()):
-    ...     _ = main(["train", "digits", "--layers", "8", "--epochs", "1", "--out", folder.name])
+    >>> command = ["train", "digits", "--layers", "8", "--epochs", "1", "--out", folder.name]
+    >>> done = subprocess.run([sys.executable, "-m", "chainrule", *command], capture_output=True, check=True)
     >>> run = reopened(folder.name)
     >>> e = run.explain(rows=[0, 1, 2])
     >>> len(e.element("fc2.bias", 7).terms)
