@@ -178,7 +178,8 @@ def test_embedding(padding):
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"scale": 0.3}, {"attn_mask": RNG.uniform(size=(6, 7)) > 0.4}, {"attn_mask": RNG.normal(size=(6, 7))}])
+    {}, {"scale": 0.3}, {"attn_mask": RNG.uniform(size=(6, 7)) > 0.4}, {"attn_mask": RNG.normal(size=(6, 7))},
+    {"attn_mask": np.arange(6)[:, None] > np.full(7, 1)}], ids=["plain", "scale", "mask", "numbers", "rows without a key"])
 def test_attention(options):
     compare(F.scaled_dot_product_attention, T.scaled_dot_product_attention, RNG.normal(size=(2, 6, 4)),
             RNG.normal(size=(2, 7, 4)), RNG.normal(size=(2, 7, 3)), **options)

@@ -45,8 +45,9 @@ def scaled_dot_product_attention(query: Array, key: Array, value: Array, attn_ma
     """`softmax(query key^T / sqrt(size)) value`, over the last two axes.
 
     Shapes are (..., queries, size), (..., keys, size), (..., keys, width), and (..., queries, width) of the result.
-    `attn_mask` broadcasts to (..., queries, keys): True where a query may look, or numbers to be added to the scores. With
-    `is_causal`, a query sees the keys up to its own place. `scale` replaces `1 / sqrt(size)`.
+    `attn_mask` broadcasts to (..., queries, keys): True where a query may look, or numbers to be added to the scores. A query
+    that may look nowhere gets zeros, and gives no gradient. With `is_causal`, a query sees the keys up to its own place. `scale`
+    replaces `1 / sqrt(size)`.
 
     Source: Vaswani et al., Attention is all you need, 2017. Raises ShapeError, ArgumentError.
     """
@@ -54,8 +55,11 @@ def scaled_dot_product_attention(query: Array, key: Array, value: Array, attn_ma
         raise ArgumentError("scaled_dot_product_attention: give attn_mask or is_causal, not both.")
     q, k = typeof(query), typeof(key)
     scores = matmul(query * (1 / math.sqrt(q.shape[-1]) if scale is None else scale), matrix_transpose(key))
-    if is_causal:
-        attn_mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
-    if attn_mask is not None:
-        scores = scores + attn_mask if is_float(typeof(attn_mask).dtype) else where(attn_mask, scores, -math.inf)
+    if is_causal:  # each query sees one key at least
+        scores = where(np.tri(q.shape[-2], k.shape[-2], dtype=bool), scores, -math.inf)
+    elif attn_mask is not None and is_float(typeof(attn_mask).dtype):
+        scores = scores + attn_mask
+    elif attn_mask is not None:
+        least = float(np.finfo(typeof(scores).dtype).min)
+        return matmul(where(attn_mask, softmax(where(attn_mask, scores, least), axis=-1), 0.0), value)
     return matmul(softmax(scores, axis=-1), value)
