@@ -46,15 +46,16 @@ def broken(folder, at, compile=False, **options):
         killing.fit(*killing.prepared(folder, compile=compile, listeners=[Break(at)], **options), epochs=EPOCHS)
 
 
-@pytest.mark.parametrize("compile", [False, True])
-@pytest.mark.parametrize("at", [1, 12, 29, 60, 71])
+@pytest.mark.parametrize(("compile", "at"), [
+    *((False, at) for at in (1, 12, 29, 60, 71)), (True, 29),
+    *(pytest.param(True, at, marks=pytest.mark.slow) for at in (1, 12, 60, 71))])
 def test_a_broken_training_ends_with_the_same_bits(tmp_path, compile, at):
     broken(tmp_path, at, compile)
     assert resumed(tmp_path, compile) == alone(compile)
 
 
-@pytest.mark.parametrize("every", [1, 7])
-@pytest.mark.parametrize("prefetch", [0, 5])
+@pytest.mark.parametrize(("every", "prefetch"), [
+    (1, 5), (7, 0), pytest.param(1, 0, marks=pytest.mark.slow), pytest.param(7, 5, marks=pytest.mark.slow)])
 def test_it_does_not_matter_how_often_it_is_broken_or_how_batches_are_cut(tmp_path, every, prefetch):
     broken(tmp_path, 9, every=every)
     for at in (10, 24, 25, 50):

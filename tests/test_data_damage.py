@@ -114,9 +114,10 @@ def alone(function, *arguments):
     return done.stdout
 
 
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CORPORA)
-def test_damage_is_refused_in_one_line_or_does_not_matter(name):
-    assert int(alone("judge", name, 0, 200).split()[0]) > 10
+def test_damage_is_refused_in_one_line_or_does_not_matter(name, count):
+    assert int(alone("judge", name, 0, count).split()[0]) > 10
 
 
 # ---------------------------------------------------------------------------------------- files that lie on purpose

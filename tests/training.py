@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from chainrule.data import Dataset
@@ -16,10 +16,10 @@ from chainrule.train.task import Task
 
 
 def session(recipe: Recipe, data: Dataset, folder: Path, listeners: Sequence[Listener] = ()) -> Session:
-    """A training by the recipe on four fifths of the data, ready to fit; its seed decides split, weights and order."""
+    """A training by the recipe, eager, on four fifths of the data; its seed decides split, weights and order."""
     recipe, run = recipe.complete(), RunFolder(folder)
     run.make()
     seen, held_out = data.split(seed=recipe.seed)
     model = recipe.model(data.inputs.shape[1], int(data.targets.max()) + 1, Generator(recipe.seed))
     task = Task(model, CrossEntropyLoss(), seen, held_out, best="accuracy", name=data.name, told={"recipe": asdict(recipe)})
-    return Session(task, recipe.plan, run, "a test", listeners=listeners)
+    return Session(task, replace(recipe.plan, eager=True), run, "a test", listeners=listeners)
