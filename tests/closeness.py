@@ -35,6 +35,9 @@ SUMS = frozenset({
 CANCELLING = frozenset({"logaddexp", "logaddexp2"})
 """NumPy's own functions that add an argument to a logarithm, which may be nearly its opposite."""
 
+NEAR_ONE = frozenset({"log_softmax", "softmax_cross_entropy", "logsumexp"})
+"""Logarithms of sums that are 1 at least: a sum's last digit is one of the logarithm's, however near to 0 that is."""
+
 NOISE = 4.0
 """In units in the last place."""
 
@@ -127,7 +130,9 @@ def shaken(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
     if name == "chain" or (isinstance(line.prim.forward, np.ufunc) and name not in CANCELLING):
         return tuple(noisy(part, part, noise) for part in plain(line, args))
     dtypes = [typeof(a).dtype for a in args if floating(a)]  # parts are computed in the narrower one
-    return tuple(noisy(part, part, noise, *dtypes) for part in plain(line, [noisy(a, a, noise) for a in args]))
+    least = 1.0 if name in NEAR_ONE else 0.0
+    return tuple(noisy(part, np.maximum(np.abs(part), least) if floating(part) else part, noise, *dtypes)
+                 for part in plain(line, [noisy(a, a, noise) for a in args]))
 
 
 def shaken_sums(line: Line, args: list[Any], noise: Noise) -> tuple[Any, ...]:
@@ -161,7 +166,7 @@ def noisy(x: Any, size: Any, noise: Noise, *dtypes: np.dtype, whole: bool = Fals
         return x
     dtype = typeof(x).dtype
     steps = np.abs(size) * max(np.finfo(d).eps for d in (dtype, *dtypes))
-    steps = steps + np.where(steps == 0, 0.0, np.finfo(dtype).smallest_subnormal)
+    steps = steps + np.where(np.equal(size, 0), 0.0, np.finfo(dtype).smallest_subnormal)
     units = NOISE * noise.like(x)
     moved = x + units * steps
     if whole:

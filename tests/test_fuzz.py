@@ -126,6 +126,9 @@ def test_a_seed_always_gives_the_same_program():
     61010,  # a logarithm of a sum of exponentials, near 0
     61014,  # the sign of NaN
     64871,  # the same, after a minimum
+    21291,  # a product of numbers so small that it has two digits
+    72783,  # a value that is the smallest there is, or 0
+    23417,  # a logarithm of a share of nearly 1
     5567,  # whether a sum of centred numbers is 0: in NumPy it is 2e-7
     566,  # a softmax of numbers near 1e31, of which seven are equal
     1660,  # the slope of gelu, near its root
