@@ -80,6 +80,7 @@ def test_commands_that_are_killed_again_and_again_end_with_the_same_bits(name, t
     must_end_the_same(name, tmp_path, kills=6, seed=len(name))
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
     assert must_end_the_same("digits", tmp_path, kills=0) == 0
     for path in (tmp_path / "killed").iterdir():
@@ -110,6 +111,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_of_none_it_is_told(tmp_path, ca
     assert "there is no whole checkpoint" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_going_on_ends_with_the_same_bits(tmp_path):
     argv = [*RUNS["digits"], "--epochs", "20"]
     assert main(["train", *argv, "--quiet", "--out", str(tmp_path / "alone")]) == 0

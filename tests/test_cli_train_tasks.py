@@ -72,7 +72,7 @@ def test_a_table_that_is_not_there_is_named(tmp_path, capsys):
 
 
 # ---------------------------------------------------------------------------------------- texts
-@pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "gpt"])
+@pytest.mark.parametrize("model", ["rnn", "lstm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gru", "gpt"))])
 def test_a_network_learns_a_text_and_writes(model, tmp_path, capsys):
     (tmp_path / "t.txt").write_text("to be or not to be, that is the question\n" * 30)
     out = trained(capsys, tmp_path / "run", "text", tmp_path / "t.txt", "--model", model, "--width", "8", "--depth", "1",

@@ -114,7 +114,7 @@ def alone(function, *arguments):
     return done.stdout
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CORPORA)
 def test_damage_is_refused_in_one_line_or_does_not_matter(name, count):
     assert int(alone("judge", name, 0, count).split()[0]) > 10

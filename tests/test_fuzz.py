@@ -31,7 +31,7 @@ circular, kernels, lines = (importlib.import_module(f"chainrule.compiler.{name}"
 TOGETHER = 20
 CHUNK = 100
 COUNT = int(os.environ.get("CHAINRULE_FUZZ", 2000))
-QUICK = COUNT if "CHAINRULE_FUZZ" in os.environ else 400
+QUICK = COUNT if "CHAINRULE_FUZZ" in os.environ else 200
 """So many programs are tried by `make test`; `make test-all` tries them all."""
 SEED = os.environ.get("CHAINRULE_FUZZ_SEED")
 OFF = [frozenset({name}) for name in (*TABLES, "simplify", "share", "settle", "pieces")]
