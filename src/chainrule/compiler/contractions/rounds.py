@@ -179,7 +179,6 @@ class Rounds:
         """Pack the rows of a round's tiles, step by step, because those of all tiles lie side by side."""
         plan, code = self.plan, self.code
         source = self.left_start(span, Panel(0, 0, None), code.times(low, plan.tile.rows))
-
         whole = code.builder.icmp_signed("<=", code.word(code.plus(low, plan.tiles)), code.word(plan.row_cuts[1]))
 
         def straight(source: ir.Value, target: ir.Value) -> None:

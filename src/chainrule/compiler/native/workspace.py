@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..lowering.arena import lifetimes
-from ..plan import Plan, Step
+from ..lowering.arena import ALIGNMENT, lifetimes
+from ..plan import Plan
 from .abi import Compiled, Phase
 
-LINE = 64
-LITTLE = 1 << 18
-"""Bytes of workspace that are worth a place of their own, and the share of the arena that they may be."""
-SHARE = 64
+LITTLE, SHARE = 1 << 18, 64
+"""So many bytes of workspace are worth a place of their own, if they are no more than this part of the arena."""
 WORTH = 6_000.0
 """Nanoseconds from which on a phase is divided among threads: several times what handing over and joining cost."""
 
@@ -36,7 +34,7 @@ def divided(phase: Phase) -> bool:
 
 
 def rounded(size: int) -> int:
-    return -(-size // LINE) * LINE
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def needed(kernels: Sequence[Compiled], threads: int) -> tuple[int, int, int]:
@@ -56,7 +54,7 @@ class Workspaces:
         self.steps: list[Workspace] = []
         self.end = own = rounded(plan.arena)
         little = min(LITTLE, plan.arena // SHARE)
-        taken = Taken(plan, plan.steps)
+        taken = Taken(plan)
         for number, compiled in enumerate(kernels):
             shared, each, private = needed(compiled, threads)
             whole = shared + private
@@ -68,8 +66,8 @@ class Workspaces:
 class Taken:
     """What the arena holds, step by step."""
 
-    def __init__(self, plan: Plan, steps: Sequence[Step]) -> None:
-        life = lifetimes(steps)
+    def __init__(self, plan: Plan) -> None:
+        life = lifetimes(plan.steps)
         rows = [(b.offset, b.offset + b.size * b.dtype.itemsize, *life[b.name]) for b in plan.buffers
                 if b.kind == "scratch" and b.name in life]
         self.starts, self.ends, self.first, self.last = np.array(sorted(rows), np.int64).reshape(-1, 4).T
@@ -78,6 +76,6 @@ class Taken:
         """The first place for so many bytes that no value takes during a step."""
         here = (self.first <= number) & (number <= self.last)
         ends = np.maximum.accumulate(np.concatenate([[0], self.ends[here]]))
-        begins = -(-ends // LINE) * LINE
+        begins = -(-ends // ALIGNMENT) * ALIGNMENT
         free = np.append(self.starts[here], np.iinfo(np.int64).max) - begins >= size
         return int(begins[free][0])
