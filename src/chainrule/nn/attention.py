@@ -8,9 +8,9 @@ import numpy as np
 
 from chainrule.core.type import Array, Shape, Type, is_float, typeof
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.attention import shares_where
 from chainrule.ops.broadcasting import astype, broadcast_to, reshape
-from chainrule.ops.choice import where
-from chainrule.ops.comparison import logical_or
+from chainrule.ops.comparison import logical_not, logical_or
 from chainrule.ops.contraction import linear
 from chainrule.ops.joining import concat, split
 from chainrule.ops.matmul import matmul
@@ -161,17 +161,11 @@ class MultiheadAttention(Module):
 
 
 def masked_softmax(scores: Array, *masks: Array) -> Array:
-    """The shares of the scores along the last axis; masks are True at what gets none, or numbers to add.
-
-    What is left out has the least number there is, not minus infinity: a row of which all is left out gets zeros, not NaN.
-    """
+    """The shares of the scores along the last axis; masks are True at what gets none, or numbers to add."""
     out = None
     for mask in masks:
         if is_float(typeof(mask).dtype):
             scores = scores + astype(mask, typeof(scores).dtype)
         else:
             out = mask if out is None else logical_or(out, mask)
-    if out is None:
-        return softmax(scores, axis=-1)
-    least = float(np.finfo(typeof(scores).dtype).min)
-    return where(out, 0.0, softmax(where(out, least, scores), axis=-1))
+    return softmax(scores, axis=-1) if out is None else shares_where(logical_not(out), scores)

@@ -40,6 +40,15 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Ar
     return where(reshape(padding, shape=(*typeof(input).shape, 1)), stop_gradient(rows), rows)
 
 
+def shares_where(seen: Array, scores: Array) -> Array:
+    """The softmax along the last axis of the scores that are seen; the others get 0.
+
+    What is not seen has the least number there is, not minus infinity: a row of which nothing is seen gets zeros, not NaN.
+    """
+    least = float(np.finfo(typeof(scores).dtype).min)
+    return where(seen, softmax(where(seen, scores, least), axis=-1), 0.0)
+
+
 def scaled_dot_product_attention(query: Array, key: Array, value: Array, attn_mask: Array = None, *, is_causal: bool = False,
                                  scale: float | None = None) -> Array:
     """`softmax(query key^T / sqrt(size)) value`, over the last two axes.
@@ -60,6 +69,5 @@ def scaled_dot_product_attention(query: Array, key: Array, value: Array, attn_ma
     elif attn_mask is not None and is_float(typeof(attn_mask).dtype):
         scores = scores + attn_mask
     elif attn_mask is not None:
-        least = float(np.finfo(typeof(scores).dtype).min)
-        return matmul(where(attn_mask, softmax(where(attn_mask, scores, least), axis=-1), 0.0), value)
+        return matmul(shares_where(attn_mask, scores), value)
     return matmul(softmax(scores, axis=-1), value)
