@@ -280,11 +280,13 @@ def test_workspace_lies_where_no_value_does_at_that_step():
         spaces = program.schedule.workspaces
         for number, (step, space) in enumerate(zip(plan.steps, spaces.steps)):
             kernels = [program.distinct.numbers[id(launch.kernel)] for launch in launches([step])]
-            shared, _, private = needed([program.code.compiled[n] for n in kernels], threads)
-            begin, end = space.shared, space.private + private
-            assert begin % 64 == space.private % 64 == 0 and begin + shared == space.private and end <= spaces.end
-            inside += private > 0 and end <= plan.arena
-            for b in plan.buffers:
-                if b.kind == "scratch" and life[b.name][0] <= number <= life[b.name][1]:
-                    assert end <= b.offset or b.offset + b.size * b.dtype.itemsize <= begin
+            sizes = needed([program.code.compiled[n] for n in kernels], threads)
+            assert len(space.private) == threads
+            places = [(start, start + size) for start, size in zip((space.shared, *space.private), sizes)]
+            assert all(start % 64 == 0 and end <= spaces.end for start, end in places)
+            inside += sizes[1] > 0 and max(end for _, end in places) <= plan.arena
+            taken = [(b.offset, b.offset + b.size * b.dtype.itemsize) for b in plan.buffers
+                     if b.kind == "scratch" and life[b.name][0] <= number <= life[b.name][1]]
+            for i, (start, end) in enumerate(places):
+                assert all(end <= a or b <= start for a, b in (*taken, *places[:i]))
         assert inside

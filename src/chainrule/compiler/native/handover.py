@@ -56,11 +56,12 @@ work:
   %shared.place = getelementptr i8, ptr %pool, i64 {SHARED}
   %shared = load ptr, ptr %shared.place
   %private.place = getelementptr i8, ptr %pool, i64 {PRIVATE}
-  %private.first = load ptr, ptr %private.place
-  %bytes.place = getelementptr i8, ptr %pool, i64 {PRIVATE_BYTES}
-  %bytes = load i64, ptr %bytes.place
-  %offset = mul i64 %who, %bytes
-  %private = getelementptr i8, ptr %private.first, i64 %offset
+  %private.words = load ptr, ptr %private.place
+  %arena.place = getelementptr i8, ptr %pool, i64 {ARENA}
+  %arena = load ptr, ptr %arena.place
+  %private.word = getelementptr i64, ptr %private.words, i64 %who
+  %offset = load i64, ptr %private.word
+  %private = getelementptr i8, ptr %arena, i64 %offset
   call void %function(ptr %arguments, i64 %begin, i64 %end, ptr %shared, ptr %private)
   br label %worked
 worked:

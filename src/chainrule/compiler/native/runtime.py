@@ -11,7 +11,7 @@ from .host import Host
 END, LAUNCH, REPEAT, AGAIN, CALL, WHEN = range(6)
 """What comes next in a schedule:
 
-    LAUNCH, arrays, phases, workspace: what threads share, what the first has for itself, and how much each has, in bytes;
+    LAUNCH, arrays, phases, workspace that threads share, threads, each thread's own workspace (bytes from the arena's start);
                             then for each array: buffer, bytes, steps, then for each step: variable, bytes;
                             then for each phase: address of the function, rounds, pieces per thread (0: one thread does all)
     REPEAT, variable        the variable of a loop begins at 0
@@ -22,7 +22,7 @@ END, LAUNCH, REPEAT, AGAIN, CALL, WHEN = range(6)
 """
 
 # The pool's memory, in bytes: what is written often by different threads lies in different cache lines.
-EPOCH, STOP, DONE, SLEEPERS, BUSY, FUNCTION, ARGUMENTS, ROUNDS, SHARED, PRIVATE, PRIVATE_BYTES, THREADS, TICKETS = (
+EPOCH, STOP, DONE, SLEEPERS, BUSY, FUNCTION, ARGUMENTS, ROUNDS, SHARED, PRIVATE, ARENA, THREADS, TICKETS = (
     0, 4, 64, 128, 192, 256, 264, 272, 280, 288, 296, 304, 320)
 
 SPINS = 10_000
@@ -58,7 +58,7 @@ def text(host: Host) -> str:
     """The runtime in LLVM's language, for a host."""
     declared, pause = PAUSES.get(host.architecture, ("", ""))
     places = {name: globals()[name] for name in ("EPOCH", "STOP", "DONE", "SLEEPERS", "BUSY", "FUNCTION", "ARGUMENTS", "ROUNDS",
-                                                 "SHARED", "PRIVATE", "PRIVATE_BYTES", "THREADS", "TICKETS", "SPINS", "PATIENCE")}
+                                                 "SHARED", "PRIVATE", "ARENA", "THREADS", "TICKETS", "SPINS", "PATIENCE")}
     return (handover.TEXT + walk.TEXT + looking.TEXT + going.TEXT).format(
         **looking.names(), LEFT=going.LEFT, pause_declared=declared, pause=pause, system=SYSTEM if threaded(host) else ELSEWHERE,
         futex=FUTEX.get(host.architecture, 0), **places)

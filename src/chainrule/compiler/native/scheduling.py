@@ -108,7 +108,8 @@ class Schedule:
     def launch(self, launch: Launch) -> None:
         number = self.distinct.numbers[id(launch.kernel)]
         phases = self.code.compiled[number].phases
-        self.words += (runtime.LAUNCH, len(launch.places), len(phases), *self.workspace)
+        shared, private = self.workspace
+        self.words += (runtime.LAUNCH, len(launch.places), len(phases), shared, len(private), *private)
         for place, array in zip(launch.places, launch.kernel.arrays):
             self.words += self.place(place, array.dtype)
         most = 1 if isinstance(launch.kernel, Contraction) else PIECES

@@ -44,12 +44,13 @@ launch:
   %shared.word = getelementptr i64, ptr %word, i64 3
   %shared.offset = load i64, ptr %shared.word
   %shared = getelementptr i8, ptr %arena, i64 %shared.offset
-  %private.word = getelementptr i64, ptr %word, i64 4
-  %private.offset = load i64, ptr %private.word
+  %threads.word = getelementptr i64, ptr %word, i64 4
+  %threads.count = load i64, ptr %threads.word
+  %private.words = getelementptr i64, ptr %word, i64 5
+  %private.offset = load i64, ptr %private.words
   %private = getelementptr i8, ptr %arena, i64 %private.offset
-  %bytes.word = getelementptr i64, ptr %word, i64 5
-  %private.bytes = load i64, ptr %bytes.word
-  %at.arrays = add i64 %at, 6
+  %at.private = add i64 %at, 5
+  %at.arrays = add i64 %at.private, %threads.count
   br label %array
 array:
   %number = phi i64 [ 0, %launch ], [ %number.next, %placed ]
@@ -111,9 +112,9 @@ threads:
   %shared.place = getelementptr i8, ptr %pool, i64 {SHARED}
   store ptr %shared, ptr %shared.place
   %private.place = getelementptr i8, ptr %pool, i64 {PRIVATE}
-  store ptr %private, ptr %private.place
-  %bytes.place = getelementptr i8, ptr %pool, i64 {PRIVATE_BYTES}
-  store i64 %private.bytes, ptr %bytes.place
+  store ptr %private.words, ptr %private.place
+  %pool.arena = getelementptr i8, ptr %pool, i64 {ARENA}
+  store ptr %arena, ptr %pool.arena
   call void @together(ptr %pool, ptr %function, ptr %arguments, i64 %rounds, i64 %large)
   br label %ran
 alone:

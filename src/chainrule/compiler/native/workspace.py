@@ -5,6 +5,7 @@ Little of it has a place of its own behind the arena, the same for all, because 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,10 @@ WORTH = 6_000.0
 
 
 class Workspace(NamedTuple):
-    """Where the workspace of a step lies, in bytes from the arena's beginning: what threads share, what the first of them has for
-    itself, and how much each has."""
+    """Where the workspace of a step lies, in bytes from the arena's beginning: what threads share, and what each has."""
 
     shared: int
-    private: int
-    each: int
+    private: tuple[int, ...]
 
 
 def divided(phase: Phase) -> bool:
@@ -37,14 +36,14 @@ def rounded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def needed(kernels: Sequence[Compiled], threads: int) -> tuple[int, int, int]:
-    """The bytes that are shared while these kernels run one after the other, those of each thread, and those of all threads.
+def needed(kernels: Sequence[Compiled], threads: int) -> list[int]:
+    """The bytes that are shared while these kernels run one after the other, and those of each thread.
 
     Where no phase is divided, one thread needs its own.
     """
-    shared = rounded(max((c.shared for c in kernels), default=0))
+    shared, private = (rounded(max((getattr(c, part) for c in kernels), default=0)) for part in ("shared", "private"))
     each = rounded(max((c.private for c in kernels if any(map(divided, c.phases))), default=0))
-    return shared, each, max(each * threads, rounded(max((c.private for c in kernels), default=0)))
+    return [shared, private, *[each] * (threads - 1)]
 
 
 class Workspaces:
@@ -56,11 +55,10 @@ class Workspaces:
         little = min(LITTLE, plan.arena // SHARE)
         taken = Taken(plan)
         for number, compiled in enumerate(kernels):
-            shared, each, private = needed(compiled, threads)
-            whole = shared + private
-            start = own if whole <= little else taken.gap(number, whole)
-            self.steps.append(Workspace(start, start + shared, each))
-            self.end = max(self.end, start + whole)
+            sizes = needed(compiled, threads)
+            starts = list(accumulate(sizes[:-1], initial=own)) if sum(sizes) <= little else taken.gaps(number, sizes)
+            self.steps.append(Workspace(starts[0], tuple(starts[1:])))
+            self.end = max(self.end, *(start + size for start, size in zip(starts, sizes)))
 
 
 class Taken:
@@ -72,10 +70,16 @@ class Taken:
                 if b.kind == "scratch" and b.name in life]
         self.starts, self.ends, self.first, self.last = np.array(sorted(rows), np.int64).reshape(-1, 4).T
 
-    def gap(self, number: int, size: int) -> int:
-        """The first place for so many bytes that no value takes during a step."""
+    def gaps(self, number: int, sizes: Sequence[int]) -> list[int]:
+        """For each of these sizes in bytes, the first place that no value takes during a step, nor one of those before it."""
         here = (self.first <= number) & (number <= self.last)
         ends = np.maximum.accumulate(np.concatenate([[0], self.ends[here]]))
         begins = -(-ends // ALIGNMENT) * ALIGNMENT
-        free = np.append(self.starts[here], np.iinfo(np.int64).max) - begins >= size
-        return int(begins[free][0])
+        free = np.append(self.starts[here], np.iinfo(np.int64).max) - begins
+        found = []
+        for size in sizes:
+            gap = int(np.argmax(free >= size))
+            found.append(int(begins[gap]))
+            begins[gap] += size
+            free[gap] -= size
+        return found
