@@ -38,7 +38,7 @@ def arranged(buffers: Iterable[Buffer], steps: list[Step]) -> list[Buffer]:
     scratch = [b for b in buffers if b.kind == "scratch" and b.name in life]
     taken: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
     made = {}
-    for b in sorted(scratch, key=lambda b: -b.size * b.dtype.itemsize):
+    for b in sorted(scratch, key=lambda b: (-b.size * b.dtype.itemsize, -life[b.name][1])):
         first, last = life[b.name]
         size, offset = b.size * b.dtype.itemsize, 0
         line = ALIGNMENT if size >= ALIGNMENT else b.dtype.itemsize  # single numbers stand side by side
