@@ -188,6 +188,45 @@ def test_sums_over_a_middle_axis_are_kept_apart_by_the_rounds_of_the_outer_loop(
     assert (outer.kind, outer.extent) == ("parallel", 25)
 
 
+def turned(x: Any) -> Any:
+    """Parts of queries, keys and values, (parts, times, heads, width), as rows of one matrix."""
+    return cr.reshape(cr.permute_dims(x, (1, 0, 2, 3)), (x.shape[1], -1))
+
+
+def test_parts_are_written_as_the_matrix_that_a_product_reads() -> None:
+    def f(a: Any, b: Any, w: Any) -> Any:
+        whole = cr.stack([a @ a.mT, b @ b.mT], axis=0)
+        return turned(whole) @ w, whole[1] * 2, turned(whole).mT @ turned(whole)
+    graph, arrays = staged(f, (3, 2, 4), (3, 2, 4), (8, 5))
+    plan = lower(graph, {})
+    assert len(kernels(plan)) == 5  # four products, and what is doubled
+    assert [b.size for b in plan.buffers if b.kind == "scratch"] == [24]
+    agrees(graph, arrays, tolerance=1e-4)
+    agrees(graph, arrays, run=slowly, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["a result", "joined once more"])
+def test_parts_lie_in_one_order_for_all_who_read_them(last: bool) -> None:
+    def f(a: Any, b: Any, w: Any) -> Any:
+        whole = cr.stack([a * 2, cr.exp(b)], axis=0)
+        kept = whole if last else cr.concat([whole, whole * 3], axis=0)
+        rows = cr.reshape(whole, (6, -1)) @ w[:4], turned(whole) @ w, turned(kept) @ turned(kept).mT
+        return (*rows, cr.reshape(cr.permute_dims(whole, (2, 1, 0, 3)), (2, -1)) @ w[:1].mT.repeat(3, axis=0)[:12], kept)
+    graph, arrays = staged(f, (3, 2, 2), (3, 2, 2), (8, 5))
+    agrees(graph, arrays, tolerance=1e-4)
+    agrees(graph, arrays, run=slowly, tolerance=1e-4)
+
+
+def test_what_is_read_in_two_shapes_is_copied_once() -> None:
+    def f(x: Any, w: Any) -> Any:
+        swapped = cr.permute_dims(cr.exp(x), (1, 0, 2))
+        rows = cr.reshape(swapped, (3, -1))
+        return rows @ w, cr.reshape(swapped, (6, -1)).mT @ cr.reshape(swapped, (6, -1)), rows.sum(axis=0)
+    graph, arrays = staged(f, (4, 3, 2), (8, 5))
+    assert sum(b.size == 24 for b in lower(graph, {}).buffers if b.kind == "scratch") == 1
+    agrees(graph, arrays, tolerance=1e-4)
+
+
 def test_what_nothing_needs_is_not_computed() -> None:
     graph, _ = staged(lambda x: (cr.exp(x), x + 1)[1], (3,))
     (kernel,) = kernels(lower(graph, {}))

@@ -195,6 +195,10 @@ class Builder:
             if not base.moves:
                 base.node.contiguous = True
                 return base.moved(last, x.shape)
+        if isinstance(last, Permute):
+            before = Ref(x.node, x.moves[:-1], last.source(x.shape))
+            if strided(before, strides_in(x.node)) is None:
+                return self.copied(before).moved(last, x.shape)
         key = (x.node, x.moves)
         if key not in self.framed:
             self.framed[key] = self.copy(x)
@@ -202,13 +206,29 @@ class Builder:
 
     def viewable(self, x: Ref) -> Ref:
         """The same elements as a plain view of something in memory."""
-        if x.node.free or strided(x, strides_in(x.node)) is None:
+        if x.node.free or (strided(x, strides_in(x.node)) is None and not self.ordered(x)):
             return self.copied(x)
         if x.reshapes and not x.node.stores:
             if x.node.frame is not None:
                 return self.copy(x)
-            x.node.contiguous = True
+            self.settle(x.node)
         return x
+
+    def ordered(self, x: Ref) -> bool:
+        """Let an array that is joined from parts lie as this view of it has its axes, if that makes it a plain one."""
+        node, first = x.node, x.moves[0] if x.moves else None
+        if not isinstance(first, Permute) or not node.joined or node.order or node.contiguous or node.stores:
+            return False
+        if first.axes[-1] != len(node.shape) - 1:
+            return False  # the parts would be written in single elements
+        node.order = first.axes
+        if strided(x, strides_in(node)) is None:
+            node.order = ()
+        return bool(node.order)
+
+    def settle(self, node: Node) -> None:
+        """From now on a node lies in C order, or, joined from parts, in the one it has."""
+        node.contiguous = not (node.joined and node.order)
 
     def in_order(self, x: Ref) -> bool:
         """Whether a view is contiguous, once its node is."""
@@ -216,7 +236,7 @@ class Builder:
         plain = x.node.frame is None and view is not None and all(
             n == 1 or s == t for n, s, t in zip(x.shape, view[1], strides_of(x.shape)))
         if plain and not x.node.stores:
-            x.node.contiguous = True
+            self.settle(x.node)
         return plain
 
     # ------------------------------------------------------------------------------------ lines

@@ -7,20 +7,14 @@ from typing import Any
 
 from .affine import ZERO, Affine, NeedsSplit, NotAffine, Place
 from .groups import Group, dims_in
-from .nodes import Node, Ref
+from .nodes import Node, Ref, packed
 
 
 def layout(node: Node) -> tuple[int, ...]:
     """The strides that a node's elements have in memory, or would have."""
     if node.stores:
         return node.stores[0].strides
-    if node.frame is not None:
-        return node.frame.strides
-    strides, step = [0] * len(node.shape), 1
-    for axis in reversed(node.order or range(len(node.shape))):
-        strides[axis] = step
-        step *= node.shape[axis]
-    return tuple(strides)
+    return packed(node) if node.frame is None else node.frame.strides
 
 
 def seen(refs: Iterable[Ref]) -> Iterator[Ref]:

@@ -28,7 +28,7 @@ class Join(Opaque):
         in_memory(self.output, buffers)
         for store in self.output.stores:
             for node, (axis, start) in zip(self.parts, self.starts):
-                if node.contiguous or node.frame is not None:
+                if node.contiguous or (node.joined and node.order) or node.frame is not None:
                     in_memory(node, buffers)
                 node.stores.append(replace(store, offset=store.offset + start * store.strides[axis],
                                            strides=tuple(store.strides[a] for a in self.axes)))
@@ -48,7 +48,7 @@ def own(builder: Builder, x: Ref) -> Node:
 def joined(builder: Builder, line: Line, parts: Sequence[Ref], axes: Shape, starts: Sequence[tuple[int, int]]) -> Ref:
     t = line.targets[0].type
     cast = [x if x.dtype == t.dtype else builder.zip(lambda v: v.cast(t.dtype), x, dtype=t.dtype) for x in parts]
-    output = Node(t.shape, t.dtype, "leaf", origin=builder.origin)
+    output = Node(t.shape, t.dtype, "leaf", origin=builder.origin, joined=True)
     nodes = [own(builder, x) for x in cast]
     builder.items.append(Join(nodes, output, axes, starts, builder.origin))
     return whole(output)

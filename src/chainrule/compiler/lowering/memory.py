@@ -10,7 +10,7 @@ from chainrule.core.type import Shape
 
 from ..plan import Buffer, Place, View
 from .affine import strides_of
-from .nodes import Node, Ref, Store, strided
+from .nodes import Node, Ref, Store, packed, strided
 
 
 @dataclass
@@ -59,15 +59,6 @@ def in_memory(node: Node, buffers: Buffers) -> None:
         return
     in_memory(node.alias_of, buffers)
     node.stores.append(node.alias_of.stores[0].seen_as(node.shape))
-
-
-def packed(node: Node) -> Shape:
-    """The strides of a node without gaps, its axes in its own order."""
-    strides, step = [0] * len(node.shape), 1
-    for axis in reversed(node.order or range(len(node.shape))):
-        strides[axis] = step
-        step *= node.shape[axis]
-    return tuple(strides)
 
 
 def view_of(ref: Ref) -> View:

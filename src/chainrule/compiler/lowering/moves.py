@@ -28,6 +28,10 @@ class Permute:
     def forth(self, place: Guess, sizes: Sizes) -> Guess:
         return tuple(place[axis] for axis in self.axes)
 
+    def source(self, shape: Shape) -> Shape:
+        """The shape of the source, from that of the result."""
+        return tuple(shape[self.axes.index(axis)] for axis in range(len(shape)))
+
 
 @dataclass(frozen=True)
 class Reshape:

@@ -63,6 +63,7 @@ class Node:
     stores: list[Store] = field(default_factory=list)
     number: Any = None  # the value of a constant scalar
     contiguous: bool = False  # whether somebody needs it in C order
+    joined: bool = False  # whether kernels write parts of it where they belong: its axes may lie in any order until somebody asks
     frame: Any = None  # how an operation needs it in memory: with a border, with gaps
     group: Any = None  # the group that computes it
     order: Shape = ()  # its axes as they lie in memory, the outermost first
@@ -173,9 +174,20 @@ def reached(ref: Ref) -> tuple[Place, Place] | None:
     return None
 
 
+def packed(node: Node) -> Shape:
+    """The strides of a node without gaps, its axes in its own order."""
+    strides, step = [0] * len(node.shape), 1
+    for axis in reversed(node.order or range(len(node.shape))):
+        strides[axis] = step
+        step *= node.shape[axis]
+    return tuple(strides)
+
+
 def strides_in(node: Node) -> Shape:
     """How a node lies in memory, or will if it has to lie in C order."""
-    return node.stores[0].strides if node.stores else strides_of(node.shape)
+    if node.stores:
+        return node.stores[0].strides
+    return packed(node) if node.joined else strides_of(node.shape)
 
 
 def split(place: Place, sizes: dict[int, int], need: NeedsSplit) -> Place:
