@@ -119,7 +119,7 @@ def blocked(plan: Schedule, host: Host) -> Schedule:
     many = max(PANELS, min(fit, 2 * PANELS)) if plan.rows_packed else min(fit, PANELS)
     panels = spread(all_panels, many) if far else 1  # the left array is read from far once for several panels
     if plan.rows_packed:  # lines of memory are read whole, and stay in the cache
-        most = (host.l2 if plan.chunks else host.l2 // 2) // (plan.rows_elements * size)
+        most = (host.l2 if plan.chunks else host.l2 // 2) // (plan.packed_length * tile.rows * size)
         goal = max(min(goal, most * panels * each), 2 * LINE / size / tile.rows * panels * each)
     inner = [all_tiles, *(o.axis.size for o in reversed(plan.after))]
     outer = [1 if far else all_panels, *(1 if plan.packed else o.axis.size for o in reversed(plan.before))]

@@ -59,14 +59,9 @@ def line(code: Code, plan: Schedule, source: ir.Value, target: ir.Value, vectors
     code.loop(0, lanes, copied)
 
 
-def pack_rows(code: Code, plan: Schedule, source: ir.Value, target: ir.Value, number: Number, rows: int) -> None:
-    """Copy one step of the rows of a tile, which is the one of this number from the source on, and in the target.
-
-    What lies beyond the rows in their last vector is of no account.
-    """
+def pack_rows(code: Code, plan: Schedule, source: ir.Value, target: ir.Value, rows: int) -> None:
+    """Copy one step of so many rows, side by side; what lies beyond them in their last vector is of no account."""
     element, kind = held(plan.contraction.dtype), held(plan.contraction.dtype, plan.width)
-    source = code.place(source, code.times(number, plan.tile.rows), element)
-    target = code.place(target, code.times(number, plan.rows_elements), element)
     for first in range(0, rows, plan.width):
         mask = lane_mask(plan.width, rows - first) if rows - first < plan.width else None
         code.store(code.load(code.place(source, first, element), kind, mask), code.place(target, first, element))

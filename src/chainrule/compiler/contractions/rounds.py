@@ -179,28 +179,24 @@ class Rounds:
         """Pack the rows of a round's tiles, step by step, because those of all tiles lie side by side."""
         plan, code = self.plan, self.code
         source = self.left_start(span, Panel(0, 0, None), code.times(low, plan.tile.rows))
-        whole = code.builder.icmp_signed("<=", code.word(code.plus(low, plan.tiles)), code.word(plan.row_cuts[1]))
+        last = plan.tile.axes[0].size - (plan.tile_blocks - 1) * plan.block_rows  # rows of the last round
 
-        def straight(source: ir.Value, target: ir.Value) -> None:
-            for number in range(plan.tiles):
-                pack_rows(code, plan, source, target, number, plan.tile.rows)
-
-        def one_by_one(source: ir.Value, target: ir.Value) -> None:
-            self.pieces(low, plan.tiles, plan.row_cuts,
-                        lambda number, rows: pack_rows(code, plan, source, target, code.minus(number, low), rows))
-
-        def level(i: int, source: ir.Value, target: ir.Value) -> None:
+        def level(i: int, source: ir.Value, target: ir.Value, rows: int) -> None:
             if i == len(plan.sums):
-                code.when(whole, lambda: straight(source, target))
-                code.when(code.builder.not_(whole), lambda: one_by_one(source, target))
+                pack_rows(code, plan, source, target, rows)
                 return
             step = Step(span.count if i == 0 else plan.sums[i].size, plan.sums[i].left, self.row_step(i))
 
             def body(at: Number, _: Values) -> None:
                 level(i + 1, code.place(source, code.times(at, step.left), self.kind),
-                      code.place(target, code.times(at, step.right), self.kind))
+                      code.place(target, code.times(at, step.right), self.kind), rows)
             code.loop(0, step.count, body)
-        level(0, source, self.rows)
+        if plan.tile_blocks == 1 or last == plan.block_rows:
+            level(0, source, self.rows, last)
+            return
+        ending = code.builder.icmp_signed(">", code.word(code.plus(low, plan.tiles)), code.word(plan.row_cuts[1]))
+        code.when(ending, lambda: level(0, source, self.rows, last))
+        code.when(code.builder.not_(ending), lambda: level(0, source, self.rows, plan.block_rows))
 
     def row_step(self, i: int) -> int:
         """How far a step of the i-th summed axis is in packed rows."""
@@ -235,7 +231,7 @@ class Rounds:
         places = row_offsets(plan.tile.axes, rows)
         if plan.rows_packed:
             at = code.minus(number, code.times(block.tiles, plan.tiles))
-            left = code.place(self.rows, code.times(at, plan.rows_elements), self.kind)
+            left = code.place(self.rows, code.times(at, plan.tile.rows), self.kind)
         else:
             left = self.left_start(span, panel, first_row)
         right = self.slot(panel) if plan.packed else self.right_start(span, panel)

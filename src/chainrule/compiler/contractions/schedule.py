@@ -137,19 +137,19 @@ class Schedule:
         return -(-self.panels * self.panel_elements // 64) * 64 if self.packed else 0
 
     @property
-    def rows_step(self) -> int:
-        """Elements of one step of the packed rows of a tile: whole vectors."""
-        return -(-self.tile.rows // self.width) * self.width
+    def block_rows(self) -> int:
+        """Rows of all tiles of a round."""
+        return self.tiles * self.tile.rows
 
     @property
-    def rows_elements(self) -> int:
-        """Elements of the packed rows of a tile, and a gap, so that those of several tiles do not meet in the cache."""
-        return self.packed_length * self.rows_step + 16
+    def rows_step(self) -> int:
+        """Elements of one step of the packed rows: whole vectors."""
+        return -(-self.block_rows // self.width) * self.width
 
     @property
     def rows_packed_elements(self) -> int:
-        """Elements of the packed rows of all tiles of a round."""
-        return -(-self.tiles * self.rows_elements // 64) * 64 if self.rows_packed else 0
+        """Elements of all packed rows of a round, in whole cache lines."""
+        return -(-self.packed_length * self.rows_step // 64) * 64 if self.rows_packed else 0
 
     @property
     def tile_elements(self) -> int:
