@@ -19,6 +19,7 @@ LONG = 1024  # terms of a sum that may be cut into chunks
 BLOCK = 1024  # terms of a sum whose factors are packed at a time, those of the left array too
 CUT_ROWS = 256  # rows of a round at least, where the sums are cut
 PANELS = 4  # packed at a time, where the left array is large
+MANY = 24  # panels at most, where it is packed too, and each block of panels packs it anew
 SETS = 64  # of lines in the first level of the cache
 REUSED = 24  # rows for which it is worth packing a panel that could be read where it is
 
@@ -116,7 +117,7 @@ def blocked(plan: Schedule, host: Host) -> Schedule:
         goal = max(goal, plan.steps if plan.chunks >= CHUNKS // 2 else CUT_ROWS / (tile.rows * tile.inner) * each)
     fit = max(1, host.l2 // 2 // (plan.panel_elements * size)) if plan.packed else all_panels
     far = plan.packed and (plan.rows_packed or (not plan.chunks and plan.rows_total * plan.length * size > host.l2 // 4))
-    many = max(PANELS, min(fit, 2 * PANELS)) if plan.rows_packed else min(fit, PANELS)
+    many = max(PANELS, min(fit, MANY)) if plan.rows_packed else min(fit, PANELS)
     panels = spread(all_panels, many) if far else 1  # the left array is read from far once for several panels
     if plan.rows_packed:  # lines of memory are read whole, and stay in the cache
         most = (host.l2 if plan.chunks else host.l2 // 2) // (plan.packed_length * tile.rows * size)
