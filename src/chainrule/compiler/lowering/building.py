@@ -182,7 +182,8 @@ class Builder:
         return whole(node)
 
     def copied(self, x: Ref) -> Ref:
-        """A copy, made once for all who need it in memory; of a shape it was given last, a view of a copy in C order."""
+        """A copy, made once for all who need it in memory; of a shape it was given last, a view of a copy in C order, and of axes
+        permuted last, a view of the copy that is needed anyway."""
         if x.node.free and x.node.args and x.moves:
             moved = Ref(self.copied(whole(x.node)).node, x.moves, x.shape)
             if strided(moved, strides_of(moved.node.shape)) is None:
