@@ -285,7 +285,7 @@ def test_workspace_lies_where_no_value_does_at_that_step():
             places = [(start, start + size) for start, size in zip((space.shared, *space.private), sizes)]
             assert all(start % 64 == 0 and end <= spaces.end for start, end in places)
             inside += sizes[1] > 0 and max(end for _, end in places) <= plan.arena
-            taken = [(b.offset, b.offset + b.size * b.dtype.itemsize) for b in plan.buffers
+            taken = [(spaces.places[b.name], spaces.places[b.name] + b.size * b.dtype.itemsize) for b in plan.buffers
                      if b.kind == "scratch" and life[b.name][0] <= number <= life[b.name][1]]
             for i, (start, end) in enumerate(places):
                 assert all(end <= a or b <= start for a, b in (*taken, *places[:i]))

@@ -1,9 +1,10 @@
 """An arena is one piece of memory for all that lives for a while: values that are not needed at the same time share places."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..plan import Buffer, Call, Launch, Place, Repeat, Step, View, When
 
@@ -32,24 +33,62 @@ def lifetimes(steps: Iterable[Step]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def arranged(buffers: Iterable[Buffer], steps: list[Step]) -> list[Buffer]:
-    """The buffers with places in the arena: two that are needed at the same time do not overlap. Unused ones are dropped."""
-    life = lifetimes(steps)
-    scratch = [b for b in buffers if b.kind == "scratch" and b.name in life]
-    taken: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
-    made = {}
-    for b in sorted(scratch, key=lambda b: (-b.size * b.dtype.itemsize, -life[b.name][1])):
-        first, last = life[b.name]
-        size, offset = b.size * b.dtype.itemsize, 0
-        line = ALIGNMENT if size >= ALIGNMENT else b.dtype.itemsize  # single numbers stand side by side
-        for start, end, other_first, other_last in sorted(taken):
+class Piece(NamedTuple):
+    """Memory that is needed from one step to another: its bytes, and that it begins at a multiple of `line`."""
+
+    size: int
+    line: int
+    first: int
+    last: int
+
+
+def pieces(buffers: Iterable[Buffer], steps: Sequence[Step]) -> dict[str, Piece]:
+    """The scratch buffers that are used, by name."""
+    life, found = lifetimes(steps), {}
+    for b in buffers:
+        if b.kind == "scratch" and b.name in life:
+            size = b.size * b.dtype.itemsize
+            line = ALIGNMENT if size >= ALIGNMENT else b.dtype.itemsize  # single numbers stand side by side
+            found[b.name] = Piece(size, line, *life[b.name])
+    return found
+
+
+ORDERS: tuple[Callable[[Piece], tuple[int, ...]], ...] = (
+    lambda p: (p.first == p.last, -p.size, -p.last),  # large ones first, and what a single step needs between them
+    lambda p: (-p.size, p.first - p.last),
+)
+"""Orders in which pieces may find their places; none is the best for all programs."""
+
+
+def offsets(needed: Sequence[Piece]) -> list[int]:
+    """Where pieces begin in an arena: two that are needed at the same time do not overlap."""
+    return min((placed(needed, order) for order in ORDERS),
+               key=lambda places: max((start + piece.size for start, piece in zip(places, needed)), default=0))
+
+
+def placed(needed: Sequence[Piece], order: Callable[[Piece], tuple[int, ...]]) -> list[int]:
+    """Where pieces begin if one after the other takes the first place that is free as long as it is needed."""
+    places = [0] * len(needed)
+    taken: list[tuple[int, int, int, int]] = []  # where it begins and ends, first and last step
+    for number in sorted(range(len(needed)), key=lambda n: order(needed[n])):
+        (size, line, first, last), offset = needed[number], 0
+        for start, end, other_first, other_last in taken:
             if other_first <= last and first <= other_last:
                 if offset + size <= start:
                     break
                 offset = max(offset, -(-end // line) * line)
-        taken.append((offset, offset + size, first, last))
-        made[b.name] = replace(b, offset=offset)
-    return [made.get(b.name, b) for b in buffers if b.name in made or b.kind in ("input", "output") or b.name in life]
+        insort(taken, (offset, offset + size, first, last))
+        places[number] = offset
+    return places
+
+
+def arranged(buffers: Iterable[Buffer], steps: Sequence[Step]) -> list[Buffer]:
+    """The buffers, those of scratch with places in the arena. Unused ones are dropped."""
+    buffers = list(buffers)
+    needed, life = pieces(buffers, steps), lifetimes(steps)
+    places = dict(zip(needed, offsets(list(needed.values()))))
+    return [replace(b, offset=places[b.name]) if b.name in places else b for b in buffers
+            if b.kind in ("input", "output") or b.name in life]
 
 
 def renamed(step: Step, names: dict[str, str]) -> Step:

@@ -63,7 +63,7 @@ class Program:
         buffers = self.plan.buffers
         own = {part: sum(rounded(bytes_of(b)) for b in buffers if part_of(b) == part) for part in ("kept", "results")}
         scratch = rounded(self.plan.arena)
-        sizes = {"scratch": scratch, "workspace": self.schedule.workspaces.end - scratch, **own}
+        sizes = {"scratch": scratch, "workspace": max(self.schedule.workspaces.end - scratch, 0), **own}
         self.arena = aligned(sum(map(rounded, sizes.values())))
         self.constants = {b.name: constant_memory(b) for b in buffers if b.kind == "constant"}
         at = address(self.arena)
@@ -88,7 +88,7 @@ class Program:
         if buffer.kind == "constant":
             return address(self.constants[buffer.name])
         if buffer.kind == "scratch":
-            return starts["scratch"] + buffer.offset
+            return starts["scratch"] + self.schedule.workspaces.places[buffer.name]
         part = part_of(buffer)
         if part:
             place = starts[part]

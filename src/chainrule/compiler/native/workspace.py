@@ -1,4 +1,4 @@
-"""Workspace is the memory that launches need while they run: it lies where the arena holds nothing at that step.
+"""Workspace is the memory that launches need while they run: it has its place in the arena among the values, for one step.
 
 Little of it has a place of its own behind the arena, the same for all, because what was just in use is still in the cache.
 """
@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-import numpy as np
-
-from ..lowering.arena import ALIGNMENT, lifetimes
+from ..lowering.arena import ALIGNMENT, Piece, offsets, pieces
 from ..plan import Plan
 from .abi import Compiled, Phase
 
@@ -47,39 +45,22 @@ def needed(kernels: Sequence[Compiled], threads: int) -> list[int]:
 
 
 class Workspaces:
-    """The workspaces of a plan's steps, and `end`, where the arena ends with them."""
+    """The workspaces of a plan's steps, the `places` of its scratch buffers among them, and where the arena has its `end`."""
 
     def __init__(self, plan: Plan, kernels: Sequence[Sequence[Compiled]], threads: int) -> None:
-        self.steps: list[Workspace] = []
-        self.end = own = rounded(plan.arena)
+        sizes = [needed(compiled, threads) for compiled in kernels]
         little = min(LITTLE, plan.arena // SHARE)
-        taken = Taken(plan)
-        for number, compiled in enumerate(kernels):
-            sizes = needed(compiled, threads)
-            starts = list(accumulate(sizes[:-1], initial=own)) if sum(sizes) <= little else taken.gaps(number, sizes)
-            self.steps.append(Workspace(starts[0], tuple(starts[1:])))
-            self.end = max(self.end, *(start + size for start, size in zip(starts, sizes)))
-
-
-class Taken:
-    """What the arena holds, step by step."""
-
-    def __init__(self, plan: Plan) -> None:
-        life = lifetimes(plan.steps)
-        rows = [(b.offset, b.offset + b.size * b.dtype.itemsize, *life[b.name]) for b in plan.buffers
-                if b.kind == "scratch" and b.name in life]
-        self.starts, self.ends, self.first, self.last = np.array(sorted(rows), np.int64).reshape(-1, 4).T
-
-    def gaps(self, number: int, sizes: Sequence[int]) -> list[int]:
-        """For each of these sizes in bytes, the first place that no value takes during a step, nor one of those before it."""
-        here = (self.first <= number) & (number <= self.last)
-        ends = np.maximum.accumulate(np.concatenate([[0], self.ends[here]]))
-        begins = -(-ends // ALIGNMENT) * ALIGNMENT
-        free = np.append(self.starts[here], np.iinfo(np.int64).max) - begins
-        found = []
-        for size in sizes:
-            gap = int(np.argmax(free >= size))
-            found.append(int(begins[gap]))
-            begins[gap] += size
-            free[gap] -= size
-        return found
+        own = Piece(max((sum(s) for s in sizes if sum(s) <= little), default=0), ALIGNMENT, 0, len(sizes))
+        large = {(step, part): Piece(size, ALIGNMENT, step, step) for step, each in enumerate(sizes) if sum(each) > little
+                 for part, size in enumerate(each) if size}
+        buffers = pieces(plan.buffers, plan.steps)
+        every = [own, *buffers.values(), *large.values()]
+        start, *found = offsets(every)
+        self.end = rounded(max(begin + piece.size for begin, piece in zip((start, *found), every)))
+        self.places = dict(zip(buffers, found))
+        inside = dict(zip(large, found[len(buffers):]))
+        self.steps: list[Workspace] = []
+        for step, each in enumerate(sizes):
+            shared, *private = [inside.get((step, part), begin)
+                                for part, begin in enumerate(accumulate(each[:-1], initial=start))]
+            self.steps.append(Workspace(shared, tuple(private)))
