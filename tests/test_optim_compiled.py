@@ -22,7 +22,8 @@ RULES = {
     "RAdam, short memory": lambda p: optim.RAdam(p, lr=0.01, betas=(0.5, 0.6)),
     "Adagrad": lambda p: optim.Adagrad(p, lr=0.05, lr_decay=0.1, initial_accumulator_value=0.1),
     "Adadelta": lambda p: optim.Adadelta(p, lr=0.5),
-    "RMSprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True, eps=1e-4),
+    # centred, the mean of squares less the square of the mean cancels: with a small eps eager float32 is itself off by 1e-5
+    "RMSprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True, eps=1e-2),
     "RMSprop, plain": lambda p: optim.RMSprop(p, lr=0.01),
     "Lion": lambda p: optim.Lion(p, lr=0.01, weight_decay=0.1),
 }
