@@ -649,3 +649,14 @@ def test_threads_may_share_a_compiled_function():
     with ThreadPoolExecutor(4) as executor:
         for x, found in zip(xs, executor.map(g, xs)):
             np.testing.assert_allclose(found, (np.exp(x) * x).sum(axis=1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("operation", [cr.minimum, cr.maximum, cr.ops.fmin, cr.ops.fmax])
+@pytest.mark.parametrize("constant", [np.nan, -np.nan, np.inf, -np.inf, -0.0])
+def test_a_constant_of_any_kind_is_chosen_as_in_numpy(operation, constant, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE", "off")  # there NaN is NaN, of whatever sign
+    x = np.array([1.0, np.nan, -np.nan, np.inf, -np.inf, 0.0] * 3)
+    for dtype in ("float32", "float64"):
+        given, c = x.astype(dtype), np.dtype(dtype).type(constant)
+        for f in (lambda x: operation(x, c), lambda x: operation(c, x)):  # noqa: B023
+            np.testing.assert_array_equal(cr.compile(f)(given), f(given))
