@@ -43,9 +43,11 @@ ONE = np.array([1.0])
     (lambda x: cr.logaddexp(x, -1.0), [np.array([-0.43])], lambda y: y + 2e-15),
     (lambda x: x * 1e-300, [np.array([1e-23])], lambda y: y + 1e-322),
     (lambda x: cr.log_softmax(x), [np.array([0.0, 36.0])], lambda y: y + 4e-15),
+    (lambda x: cr.atan(cr.einsum("i,j->i", x, np.array([0.0, 2.0]))), [np.array([np.nan])], lambda y: np.full(1, np.pi / 2)),
+    (lambda x: cr.atan(cr.einsum("i,j->i", x, np.array([1.0, 2.0]))), [np.array([np.inf])], lambda y: -y),
 ], ids=["what is moved", "what is chosen", "a few steps", "a sum", "what is small beside others", "in float32", "a comparison",
         "a place", "a loop", "large whole numbers", "NaN made a number", "the sign of infinity", "a mean of many",
-        "its sign bit", "a logarithm near 0", "the smallest numbers", "a share of nearly 1"])
+        "its sign bit", "a logarithm near 0", "the smallest numbers", "a share of nearly 1", "a product of NaN", "infinite sums"])
 def test_what_rounding_does_not_explain_is_noticed(f, inputs, change):
     assert judged(f, inputs, lambda y: y) is None
     assert "elements differ" in (judged(f, inputs, change) or "")
@@ -71,8 +73,9 @@ def iterated(x: Any) -> Any:
     (lambda x: cr.logaddexp(x, -1.0), [np.array([-0.43])], lambda y: y + 5e-17),
     (lambda x: x * 1e-300, [np.array([1e-23])], lambda y: y + 5e-324),
     (lambda x: cr.log_softmax(x), [np.array([0.0, 36.0])], lambda y: y + 2e-16),
+    (lambda x: cr.atan(cr.einsum("i,j->i", x, np.array([0.0, 2.0]))), [np.array([np.inf])], lambda y: np.full(1, np.pi / 2)),
 ], ids=["a few steps", "a sum", "a sum that vanishes", "whether it vanishes", "a division by it", "equal numbers",
         "a loop without a digit left", "the sign of a zero", "float32 inside", "infinity for NaN", "a mean of many",
-        "the sign of NaN", "a logarithm near 0", "the smallest numbers", "a share of nearly 1"])
+        "the sign of NaN", "a logarithm near 0", "the smallest numbers", "a share of nearly 1", "infinity times a sum"])
 def test_what_rounding_explains_is_not(f, inputs, change):
     assert judged(f, inputs, change) is None

@@ -122,6 +122,7 @@ def test_a_seed_always_gives_the_same_program():
     4821,  # a loop that takes the sine of 57 times what it carries: in the second step no digit is left
     5206,  # the same for a single number
     11671,  # infinity times a sum, where eagerly a term of it is 0
+    92255,  # the same, before an arc tangent
     11871,  # what depends on a mean of 3,000 numbers, whose rounding grows with their number
     61010,  # a logarithm of a sum of exponentials, near 0
     61014,  # the sign of NaN
@@ -143,6 +144,10 @@ def test_a_float32_factor_is_not_summed_in_float32_for_a_float64_product():
 
 def test_old_values_that_are_gone_are_not_computed_with_again_where_a_sum_is_infinite():
     check(range(60291, 60292))
+
+
+def test_a_constant_that_is_nan_may_have_a_sign():
+    check(range(89342, 89343))
 
 
 def simplified_wrongly(patch: pytest.MonkeyPatch) -> None:
