@@ -42,9 +42,9 @@ class Piece(NamedTuple):
     last: int
 
 
-def pieces(buffers: Iterable[Buffer], steps: Sequence[Step]) -> dict[str, Piece]:
+def pieces(buffers: Iterable[Buffer], life: dict[str, tuple[int, int]]) -> dict[str, Piece]:
     """The scratch buffers that are used, by name."""
-    life, found = lifetimes(steps), {}
+    found = {}
     for b in buffers:
         if b.kind == "scratch" and b.name in life:
             size = b.size * b.dtype.itemsize
@@ -84,8 +84,8 @@ def placed(needed: Sequence[Piece], order: Callable[[Piece], tuple[int, ...]]) -
 
 def arranged(buffers: Iterable[Buffer], steps: Sequence[Step]) -> list[Buffer]:
     """The buffers, those of scratch with places in the arena. Unused ones are dropped."""
-    buffers = list(buffers)
-    needed, life = pieces(buffers, steps), lifetimes(steps)
+    buffers, life = list(buffers), lifetimes(steps)
+    needed = pieces(buffers, life)
     places = dict(zip(needed, offsets(list(needed.values()))))
     return [replace(b, offset=places[b.name]) if b.name in places else b for b in buffers
             if b.kind in ("input", "output") or b.name in life]

@@ -1,7 +1,6 @@
 """Arithmetic: each scalar operation of kernels as instructions, by the kind of its arguments; the curves are in `mathematics`."""
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +13,6 @@ from .number import Number, truth
 from .representation import Written, element
 
 Emit = Callable[..., Number]
-NAN = re.compile("0x[7F]FF(?!0{13})")
-"""A constant that is NaN, of either sign, as LLVM has it: in hexadecimal, as a float64."""
 
 
 def apply(builder: ir.IRBuilder, operation: str, args: Sequence[Any], dtype: np.dtype[Any]) -> ir.Value:
@@ -68,7 +65,7 @@ def minimum(a: Number, b: Number) -> Number:
 
 def known(x: Number) -> bool:
     """Whether this is a constant that is not NaN."""
-    return isinstance(x.value, Written) and not NAN.search(x.value.constant)
+    return isinstance(x.value, Written) and not x.value.nan
 
 
 def sign(x: Number) -> Number:

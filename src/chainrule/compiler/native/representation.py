@@ -1,6 +1,7 @@
 """The representation of a value: which LLVM type a dtype has, in memory and in registers, alone or in several lanes."""
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from functools import cache
@@ -60,6 +61,10 @@ def number_text(kind: ir.Type, value: Any) -> str:
     return "0x" + struct.pack(">d", rounded).hex().upper()
 
 
+NAN = re.compile("0x[7F]FF(?!0{13})")
+"""NaN as `number_text` writes it."""
+
+
 class Written(ir.FormattedConstant):
     """A constant in the words of LLVM's language (llvmlite would take a vector's apart); `numbers` has one for each lane, where
     lanes differ."""
@@ -67,6 +72,11 @@ class Written(ir.FormattedConstant):
     def __init__(self, kind: ir.Type, text: str, numbers: tuple[Any, ...] = ()) -> None:
         super().__init__(kind, "")
         self.constant, self.numbers = text, numbers
+
+    @property
+    def nan(self) -> bool:
+        """Whether a number of it is NaN, of either sign."""
+        return NAN.search(self.constant) is not None
 
 
 def constant(kind: ir.Type, value: Any) -> ir.Constant:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..lowering.arena import ALIGNMENT, Piece, offsets, pieces
+from ..lowering.arena import ALIGNMENT, Piece, lifetimes, offsets, pieces
 from ..plan import Plan
 from .abi import Compiled, Phase
 
@@ -53,7 +53,7 @@ class Workspaces:
         own = Piece(max((sum(s) for s in sizes if sum(s) <= little), default=0), ALIGNMENT, 0, len(sizes))
         large = {(step, part): Piece(size, ALIGNMENT, step, step) for step, each in enumerate(sizes) if sum(each) > little
                  for part, size in enumerate(each) if size}
-        buffers = pieces(plan.buffers, plan.steps)
+        buffers = pieces(plan.buffers, lifetimes(plan.steps))
         every = [own, *buffers.values(), *large.values()]
         start, *found = offsets(every)
         self.end = rounded(max(begin + piece.size for begin, piece in zip((start, *found), every)))
